@@ -1,0 +1,118 @@
+package store
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"strongroom"
+)
+
+// SealedCredential is a credential with its ciphertext.
+type SealedCredential struct {
+	strongroom.Credential
+	Sealed []byte
+}
+
+// CredentialChange replaces a credential's data and what follows from it.
+type CredentialChange struct {
+	ID uuid.UUID
+	// From is the version that is replaced; the new one is From+1.
+	From       int64
+	Name       string
+	Type       strongroom.CredentialType
+	Sealed     []byte
+	Status     strongroom.CredentialStatus
+	ModifiedBy uuid.UUID
+	UpdatedAt  time.Time
+	// These follow from the new data; the old ones' values go.
+	GoogleEmail *string
+	ExpiresAt   *time.Time
+	Scopes      []string
+}
+
+// CredentialLimits bound how many live credentials there may be; 0: no bound.
+type CredentialLimits struct {
+	// PerProvider counts the organization's credentials of the new one's provider.
+	PerProvider int
+	// PerUser counts the owner's credentials in the organization.
+	PerUser int
+}
+
+// CredentialFilter selects live credentials of one organization.
+type CredentialFilter struct {
+	strongroom.Page
+	// Owner selects one user's; nil: everybody's.
+	Owner *uuid.UUID
+	// Provider selects one provider's; empty: every one's.
+	Provider string
+	// Within, where not nil, keeps those that any of its lists name.
+	Within *Within
+	// Deleted selects deleted ones instead of live ones.
+	Deleted bool
+}
+
+// Within is a union of ids and providers; empty, it selects nothing.
+type Within struct {
+	CredentialIDs []uuid.UUID
+	Providers     []string
+}
+
+// KeyHolder is an API key with the account it opens for.
+type KeyHolder struct {
+	Key strongroom.APIKey
+	// Hash is the SHA-256 of the whole token.
+	Hash    [32]byte
+	Account strongroom.ServiceAccount
+}
+
+// Installation is what a database knows about itself.
+type Installation struct {
+	ID uuid.UUID
+	// RootFingerprint identifies the root key that this database needs.
+	RootFingerprint string
+	CreatedAt       time.Time
+}
+
+// SigningKey signs audit heads and checkpoints; the private half is wrapped by the
+// root key.
+type SigningKey struct {
+	ID             uuid.UUID
+	Public         []byte
+	WrappedPrivate []byte
+	CreatedAt      time.Time
+}
+
+// AuditRecord is one link of a chain. Body is the event's JSON as it was hashed.
+type AuditRecord struct {
+	// Cursor is given by the database when the record is appended.
+	Cursor int64
+	Chain  uuid.UUID
+	// Sequence counts from 1 in each chain.
+	Sequence int64
+	At       time.Time
+	// OrganizationID is the nil UUID where the event belongs to none.
+	OrganizationID uuid.UUID
+	Hash           [32]byte
+	Body           []byte
+}
+
+// AuditHead is the signed end of a chain; one row a chain, moved with every append.
+type AuditHead struct {
+	Chain     uuid.UUID
+	Sequence  int64
+	Hash      [32]byte
+	KeyID     uuid.UUID
+	Signature []byte
+	UpdatedAt time.Time
+}
+
+// AuditCheckpoint is a signed statement about the heads of chains.
+type AuditCheckpoint struct {
+	// Sequence counts from 1 over the whole database.
+	Sequence  int64
+	Body      []byte
+	KeyID     uuid.UUID
+	Signature []byte
+	CreatedAt time.Time
+}
