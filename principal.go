@@ -20,6 +20,8 @@ const (
 	KindSystemServiceAccount PrincipalKind = "system_service_account"
 	// KindOperator is whoever runs the command line beside the database.
 	KindOperator PrincipalKind = "operator"
+	// KindStrongroom is the service itself, where nobody asked it to act.
+	KindStrongroom PrincipalKind = "strongroom"
 )
 
 // Role is a user's role in the organization.

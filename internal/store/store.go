@@ -19,7 +19,9 @@ type Store interface {
 	Audit
 
 	// Write runs fn in one transaction and returns when it is durable. Nothing is
-	// kept where fn, or the commit, returns an error. fn may run only once.
+	// kept where fn, or the commit, returns an error, or where the context has ended
+	// before the commit began. fn may run only once, and must not call Write: there
+	// may be one writer only.
 	Write(ctx context.Context, fn func(Tx) error) error
 	// Ready returns nil where the database can be read and written now, and
 	// otherwise an ErrUnavailable that says why in a sentence for the operator.
@@ -45,9 +47,11 @@ type Accounts interface {
 	// KeyByHash returns the key whose token has this SHA-256, whatever its account's
 	// status or its expiry: to judge those is identity's.
 	KeyByHash(ctx context.Context, hash [32]byte) (KeyHolder, error)
-	// Account returns an account of the organization, or a system account.
+	// Account returns an account of the organization, or a system account; for the nil
+	// UUID, which is the operator's view, system accounts alone.
 	Account(ctx context.Context, organization, id uuid.UUID) (strongroom.ServiceAccount, error)
-	// ListAccounts returns the organization's accounts and the system ones, oldest first.
+	// ListAccounts returns the organization's accounts and the system ones, oldest first
+	// (by creation, then id).
 	ListAccounts(ctx context.Context, organization uuid.UUID, page strongroom.Page) ([]strongroom.ServiceAccount, error)
 	// ListAPIKeys returns an account's keys, oldest first; those of an account that the
 	// organization does not see are ErrNotFound.
@@ -68,7 +72,8 @@ type Keys interface {
 
 // Audit reads the audit log.
 type Audit interface {
-	// ListEvents returns an organization's records, newest first.
+	// ListEvents returns an organization's records, newest first; those of no
+	// organization for the nil UUID. Since is included, Until is not.
 	ListEvents(ctx context.Context, organization uuid.UUID, q strongroom.EventQuery) ([]AuditRecord, error)
 	// AuditSnapshot runs fn over one unchanging view of the log, while others write.
 	AuditSnapshot(ctx context.Context, fn func(AuditView) error) error
@@ -95,18 +100,21 @@ type Tx interface {
 	// ErrUnavailable means that the whole transaction is lost.
 	Nested(fn func() error) error
 
-	// EnsureOrganization makes the organization known; it may be already.
+	// EnsureOrganization makes the organization known; it may be already. What an
+	// organization is to own (credentials, accounts, keys) is ErrNotFound before that.
 	EnsureOrganization(id uuid.UUID, at time.Time) error
 
-	// CreateCredential inserts at version 1. ErrProviderLimit, ErrUserLimit.
+	// CreateCredential inserts at version 1. ErrDuplicate, ErrProviderLimit, ErrUserLimit.
 	CreateCredential(c SealedCredential, limits CredentialLimits) error
-	// UpdateCredential replaces the data. ErrNotFound, ErrStale.
+	// UpdateCredential replaces the data; what was found out about the old data (its
+	// last check, its last refresh) goes too. ErrNotFound, ErrStale.
 	UpdateCredential(organization uuid.UUID, c CredentialChange) error
 	// DeleteCredential hides a live credential. ErrNotFound.
 	DeleteCredential(organization, id uuid.UUID, at time.Time, by uuid.UUID) error
 	// RestoreCredential brings a deleted one back, within the limits. ErrNotFound.
 	RestoreCredential(organization, id uuid.UUID, at time.Time, by uuid.UUID, limits CredentialLimits) (strongroom.Credential, error)
-	// TouchCredential notes the use of a credential that may be gone by now.
+	// TouchCredential notes the use of a credential that may be gone by now. It never
+	// takes the time back.
 	TouchCredential(organization, id uuid.UUID, at time.Time) error
 
 	// Account is Accounts.Account within the transaction.
@@ -122,7 +130,8 @@ type Tx interface {
 
 	// APIKey returns a key of an account. ErrNotFound.
 	APIKey(organization *uuid.UUID, account, key uuid.UUID) (strongroom.APIKey, error)
-	// CreateAPIKey inserts a key. ErrNotFound: the account is gone.
+	// CreateAPIKey inserts a key. ErrNotFound: the account is gone, or is another
+	// organization's than the key. ErrDuplicate.
 	CreateAPIKey(k strongroom.APIKey, hash [32]byte) error
 	// SaveAPIKey replaces name, description, ModifiedBy and UpdatedAt. ErrNotFound.
 	SaveAPIKey(k strongroom.APIKey) error
@@ -133,10 +142,11 @@ type Tx interface {
 	CreateInstallation(i Installation) error
 	// CreateOrganizationKey inserts a version. ErrDuplicate: it exists.
 	CreateOrganizationKey(k strongroom.OrganizationKey) error
-	// CreateSigningKey inserts a key.
+	// CreateSigningKey inserts a key. ErrDuplicate.
 	CreateSigningKey(k SigningKey) error
 
-	// AppendAudit adds records to the end of one chain and moves its head.
+	// AppendAudit adds records to the end of one chain and moves its head. ErrDuplicate:
+	// another took a sequence.
 	AppendAudit(records []AuditRecord, head AuditHead) error
 	// AuditHead returns a chain's head. ErrNotFound: the chain has none yet.
 	AuditHead(chain uuid.UUID) (AuditHead, error)

@@ -1,0 +1,43 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Credential is what may be known of a credential without opening it.
+type Credential struct {
+	ID              string          `json:"id" format:"uuid"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
+	ModifiedBy      string          `json:"modified_by" format:"uuid" doc:"Who changed it last: a user or a service account; the nil UUID is the operator"`
+	Name            string          `json:"name"`
+	Provider        string          `json:"provider" example:"sftp"`
+	UserID          *string         `json:"user_id" format:"uuid" doc:"The owner"`
+	GoogleEmail     *string         `json:"google_email" doc:"The account an OAuth credential of Google's belongs to"`
+	CredentialType  string          `json:"credential_type" example:"user_password"`
+	Status          string          `json:"status" example:"active"`
+	Version         int64           `json:"version" doc:"Counts the secret data from 1; changes whenever the data does"`
+	ExpiresAt       *time.Time      `json:"expires_at" doc:"When the data (an access token, say) stops working, if known"`
+	Scopes          []string        `json:"scopes" nullable:"true"`
+	LastUsedAt      *time.Time      `json:"last_used_at" doc:"The last read, to the minute; the audit log has every one exactly"`
+	LastCheckedAt   *time.Time      `json:"last_checked_at"`
+	LastCheck       json.RawMessage `json:"last_check" nullable:"true"`
+	LastRefreshedAt *time.Time      `json:"last_refreshed_at"`
+	RefreshError    *string         `json:"refresh_error"`
+}
+
+// CreateCredential asks for a new credential.
+type CreateCredential struct {
+	Name           string       `json:"name" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space" example:"Partner drop box"`
+	Provider       string       `json:"provider" minLength:"1" maxLength:"63" example:"sftp" doc:"One of the catalog's providers, in any case"`
+	CredentialType string       `json:"credential_type" minLength:"1" maxLength:"63" example:"user_password" doc:"One of the provider's types"`
+	Credentials    SecretObject `json:"credentials" doc:"The secret data; the catalog has the schema of each provider and type"`
+}
+
+// UpdateCredential replaces a credential's data under the same id.
+type UpdateCredential struct {
+	Name           *string      `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space"`
+	CredentialType string       `json:"credential_type" minLength:"1" maxLength:"63" example:"user_password"`
+	Credentials    SecretObject `json:"credentials" doc:"The new secret data, whole; the old data is overwritten"`
+}

@@ -1,0 +1,202 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"strongroom"
+	"strongroom/internal/accounts"
+	"strongroom/internal/audit"
+	"strongroom/internal/catalog"
+	"strongroom/internal/custody"
+	"strongroom/internal/httpapi"
+	"strongroom/internal/identity"
+	"strongroom/internal/seal"
+	"strongroom/internal/store"
+	"strongroom/internal/telemetry"
+)
+
+// App is the service, opened: the authorities that the server and the command line use.
+type App struct {
+	Config      Config
+	Store       store.Store
+	Keeper      seal.Keeper
+	Audit       *audit.Log
+	Credentials *custody.Service
+	Accounts    *accounts.Service
+	Catalog     *catalog.Catalog
+	Metrics     *telemetry.Metrics
+	Log         *slog.Logger
+
+	clock   strongroom.Clock
+	tracer  trace.Tracer
+	closers []func(context.Context) error
+}
+
+// Open opens everything that acts on credentials. process says what runs ("serve",
+// "credential restore"), for the audit log. Close ends it.
+func Open(ctx context.Context, c Config, process string, log *slog.Logger) (*App, error) {
+	if err := c.Validate(false); err != nil {
+		return nil, err
+	}
+	a := &App{Config: c, Metrics: telemetry.New(Version()), Log: log, clock: systemClock}
+	steps := []func(context.Context) error{
+		a.openCatalog, a.openKeeper, a.openStore, a.checkInstallation,
+		func(ctx context.Context) error { return a.openAudit(ctx, process) },
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+		}
+	}
+	a.openAuthorities()
+	return a, nil
+}
+
+// Close ends what Open opened, in reverse order: the audit log is flushed before its
+// database is closed.
+func (a *App) Close(ctx context.Context) error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i](ctx))
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+func (a *App) onClose(f func(context.Context) error) { a.closers = append(a.closers, f) }
+
+func (a *App) openCatalog(context.Context) (err error) {
+	a.Catalog, err = catalog.Load(a.Config.Catalog)
+	return err
+}
+
+func (a *App) openKeeper(ctx context.Context) error {
+	keeper, err := seal.OpenKeeper(ctx, a.Config.RootKey)
+	if err != nil {
+		return err
+	}
+	a.Keeper = keeper
+	a.onClose(func(context.Context) error { return keeper.Close() })
+	return nil
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	s, err := openStore(ctx, a.Config, false, a.Metrics.Store)
+	if err != nil {
+		return err
+	}
+	a.Store = s
+	a.onClose(func(context.Context) error { return s.Close() })
+	return nil
+}
+
+func (a *App) openAudit(ctx context.Context, process string) error {
+	signer, err := a.signer(ctx)
+	if err != nil {
+		return err
+	}
+	sink, err := a.checkpointSink()
+	if err != nil {
+		return err
+	}
+	a.Audit, err = audit.Open(ctx, audit.Options{
+		Store: a.Store, Signer: signer, Clock: a.clock, Process: process, Observe: a.Metrics.AuditBatch,
+		CheckpointEvery: a.Config.CheckpointEvery, CheckpointSink: sink, Log: a.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("the audit log cannot be opened, so nothing may be done: %w", err)
+	}
+	a.onClose(a.Audit.Close)
+	return nil
+}
+
+// checkpointSink returns where checkpoints are copied to; nil: nowhere.
+func (a *App) checkpointSink() (io.Writer, error) {
+	if a.Config.CheckpointFile == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(a.Config.CheckpointFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the checkpoint file cannot be opened: %w", err)
+	}
+	a.onClose(func(context.Context) error { return f.Close() })
+	return f, nil
+}
+
+func (a *App) openAuthorities() {
+	sealer := seal.New(a.Keeper, custody.OrganizationKeys(a.Store, a.Audit, a.clock), a.clock, a.Metrics.KeyService)
+	a.Credentials = custody.New(custody.Options{
+		Store: a.Store, Audit: a.Audit, Sealer: sealer, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act,
+		Limits: store.CredentialLimits{PerProvider: a.Config.CredentialsPerProvider, PerUser: a.Config.CredentialsPerUser},
+	})
+	a.Accounts = accounts.New(accounts.Options{Store: a.Store, Audit: a.Audit, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act})
+}
+
+// Handler returns the HTTP API over the opened service.
+func (a *App) Handler(ctx context.Context) (http.Handler, error) {
+	issuers, err := a.openIssuers()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.startTracing(ctx); err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Options{
+		Credentials: a.Credentials, Accounts: a.Accounts, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
+		Authenticator: identity.New(a.Store, issuers, a.clock),
+		Checks: []httpapi.Check{
+			{Name: "database", Ready: a.Store.Ready},
+			{Name: "audit", Ready: a.auditReady},
+		},
+		Metrics: a.Metrics.Handler(), Observer: a.Metrics, Log: a.Log, Clock: a.clock, Tracer: a.tracer,
+		Prefix: a.Config.APIPrefix, Version: Version(), TrustedProxies: a.Config.TrustedProxies,
+		Limits: httpapi.Limits{
+			BodyBytes: a.Config.BodyBytes, Concurrent: a.Config.Concurrent, UserRate: a.Config.UserRate, AccountRate: a.Config.AccountRate,
+			AddressRate: a.Config.AddressRate, FailureRate: a.Config.FailureRate,
+		},
+	})
+}
+
+func (a *App) openIssuers() ([]*identity.Issuer, error) {
+	client := &http.Client{Timeout: issuerTimeout}
+	var opened []*identity.Issuer
+	for _, i := range a.Config.Issuers {
+		issuer, err := i.open(client, a.clock, a.Log)
+		if err != nil {
+			return nil, fmt.Errorf("the issuer %q cannot be used: %w", i.Issuer, err)
+		}
+		opened = append(opened, issuer)
+	}
+	return opened, nil
+}
+
+func (a *App) startTracing(ctx context.Context) error {
+	if a.Config.OTLPEndpoint == "" {
+		return nil
+	}
+	tracer, stop, err := telemetry.StartTracing(ctx, a.Config.OTLPEndpoint, Version())
+	if err != nil {
+		return err
+	}
+	a.tracer = tracer
+	a.onClose(stop)
+	return nil
+}
+
+// auditReady says why the last commit failed, unless the database can be written again
+// by now: the next event will then be kept, and nobody would send one to a replica that
+// says it is not ready.
+func (a *App) auditReady(ctx context.Context) error {
+	if err := a.Audit.Err(); err != nil && a.Store.Ready(ctx) != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be set, in one definition: the command line makes flags,
+// STRONGROOM_… variables and the keys of the configuration file from it.
+type Config struct {
+	Data        string `help:"Directory that strongroom dev made; stands for its database, root key and JWT secret." type:"path" placeholder:"DIR" group:"Storage"`
+	DatabaseURL string `help:"The database: sqlite:PATH." placeholder:"URL" group:"Storage"`
+	RootKey     string `help:"The root key: file:PATH or env:NAME. Make one with strongroom keys generate." placeholder:"URL" group:"Storage"`
+	Catalog     string `help:"Directory with the operator's own provider definitions (*.yaml)." type:"path" placeholder:"DIR" group:"Storage"`
+
+	Issuers Issuers `help:"Whose JWTs are accepted; may be given several times. As key=value pairs: issuer, audience (both required), then jwks_url, or secret_file (HS256), or neither for OIDC discovery; claim_user, claim_organization, claim_role, claim_email name the claims as dotted paths." name:"issuer" sep:"none" placeholder:"issuer=URL,audience=NAME,…" group:"Identity"`
+
+	Addr           string         `help:"Address to listen on." default:"127.0.0.1:8080" placeholder:"HOST:PORT" group:"Server"`
+	APIPrefix      string         `help:"Path that the API stands under." default:"/api" placeholder:"PATH" group:"Server"`
+	TLSCert        string         `help:"Certificate chain (PEM). With --tls-key the server speaks HTTPS." type:"path" placeholder:"FILE" group:"Server"`
+	TLSKey         string         `help:"The certificate's private key (PEM), readable for its owner alone." type:"path" placeholder:"FILE" group:"Server"`
+	TrustedProxies []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." placeholder:"CIDR,…" group:"Server"`
+	ShutdownGrace  time.Duration  `help:"How long requests in flight may go on after a signal to stop." default:"20s" group:"Server"`
+
+	BodyBytes     int64         `help:"Largest request body, in bytes." default:"1048576" group:"Limits"`
+	HeaderBytes   int           `help:"Largest request header, in bytes." default:"32768" group:"Limits"`
+	HeaderTimeout time.Duration `help:"How long a client may take to send a request's header." default:"5s" group:"Limits"`
+	ReadTimeout   time.Duration `help:"How long a client may take to send a whole request." default:"15s" group:"Limits"`
+	WriteTimeout  time.Duration `help:"How long a request may take until its answer is sent." default:"30s" group:"Limits"`
+	IdleTimeout   time.Duration `help:"How long a connection may wait for its next request." default:"2m" group:"Limits"`
+	Concurrent    int           `help:"Requests served at once; more are answered 503." default:"1024" group:"Limits"`
+	UserRate      float64       `help:"Requests a second for each user; 0: no limit." default:"100" group:"Limits"`
+	AccountRate   float64       `help:"Requests a second for each service account; 0: no limit." default:"20000" group:"Limits"`
+	AddressRate   float64       `help:"Requests a second for each address; 0: no limit." default:"20000" group:"Limits"`
+	FailureRate   float64       `help:"Requests a second with a bad credential for each address before they are answered 429; 0: no limit." default:"5" group:"Limits"`
+
+	CredentialsPerProvider int `help:"Credentials of one provider in an organization; 0: no limit." default:"50" group:"Limits"`
+	CredentialsPerUser     int `help:"Credentials of one user in an organization; 0: no limit." default:"100" group:"Limits"`
+
+	CheckpointEvery time.Duration `help:"Interval of signed audit checkpoints." default:"15m" group:"Audit"`
+	CheckpointFile  string        `help:"File that every audit checkpoint is appended to as well, to be kept off the host." type:"path" placeholder:"FILE" group:"Audit"`
+
+	LogLevel     string `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" group:"Observability"`
+	OTLPEndpoint string `help:"OTLP/HTTP endpoint that traces are sent to, http://collector:4318 say; none: no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" group:"Observability"`
+}
+
+// Names of the files in a data directory.
+const (
+	databaseFile  = "strongroom.db"
+	rootKeyFile   = "root.key"
+	jwtSecretFile = "jwt.secret"
+)
+
+// What a data directory's JWTs say of themselves.
+const (
+	DevIssuer   = "strongroom-dev"
+	DevAudience = "strongroom"
+)
+
+// DatabasePath, RootKeyPath and JWTSecretPath name the files of a data directory.
+func DatabasePath(dir string) string  { return filepath.Join(dir, databaseFile) }
+func RootKeyPath(dir string) string   { return filepath.Join(dir, rootKeyFile) }
+func JWTSecretPath(dir string) string { return filepath.Join(dir, jwtSecretFile) }
+
+// WithDefaults returns the Config in which a data directory stands for what was not set.
+func (c Config) WithDefaults() Config {
+	if c.Data == "" {
+		return c
+	}
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = "sqlite:" + DatabasePath(c.Data)
+	}
+	if c.RootKey == "" {
+		c.RootKey = "file:" + RootKeyPath(c.Data)
+	}
+	if _, err := os.Stat(JWTSecretPath(c.Data)); len(c.Issuers) == 0 && err == nil {
+		c.Issuers = Issuers{{Issuer: DevIssuer, Audience: DevAudience, SecretFile: JWTSecretPath(c.Data)}}
+	}
+	return c
+}
+
+// Validate finds what can be found wrong before anything is opened. serving asks for
+// what only a server needs.
+func (c Config) Validate(serving bool) error {
+	var problems []error
+	fail := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if c.DatabaseURL == "" {
+		fail("no database is configured: set --database-url sqlite:PATH (STRONGROOM_DATABASE_URL), or --data DIR")
+	} else if _, err := sqlitePath(c.DatabaseURL); err != nil {
+		problems = append(problems, err)
+	}
+	if c.RootKey == "" {
+		fail("no root key is configured: make one with `strongroom keys generate > root.key`, and set --root-key file:root.key (STRONGROOM_ROOT_KEY)")
+	}
+	if serving {
+		c.validateServer(fail)
+	}
+	return errors.Join(problems...)
+}
+
+func (c Config) validateServer(fail func(string, ...any)) {
+	if len(c.Issuers) == 0 {
+		fail("no issuer of JWTs is configured, so no user could sign in: set --issuer issuer=URL,audience=NAME (STRONGROOM_ISSUER), or --data DIR")
+	}
+	if !strings.HasPrefix(c.APIPrefix, "/") || strings.HasSuffix(c.APIPrefix, "/") || strings.ContainsAny(c.APIPrefix, "{} ?#") {
+		fail("--api-prefix must begin with a slash and not end with one, as /api does")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fail("--tls-cert and --tls-key go together: set both, or neither")
+	}
+	if c.BodyBytes < 1024 || c.HeaderBytes < 4096 || c.Concurrent < 1 {
+		fail("--body-bytes must be at least 1024, --header-bytes at least 4096, --concurrent at least 1")
+	}
+	for name, d := range map[string]time.Duration{"--header-timeout": c.HeaderTimeout, "--read-timeout": c.ReadTimeout, "--write-timeout": c.WriteTimeout, "--idle-timeout": c.IdleTimeout, "--checkpoint-every": c.CheckpointEvery} {
+		if d <= 0 {
+			fail("%s must be more than 0", name)
+		}
+	}
+	for name, n := range map[string]float64{"--user-rate": c.UserRate, "--account-rate": c.AccountRate, "--address-rate": c.AddressRate, "--failure-rate": c.FailureRate,
+		"--credentials-per-provider": float64(c.CredentialsPerProvider), "--credentials-per-user": float64(c.CredentialsPerUser)} {
+		if n < 0 {
+			fail("%s must be 0 (no limit) or more", name)
+		}
+	}
+	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		fail("--otlp-endpoint must be a URL as http://collector:4318")
+	}
+}
+
+// sqlitePath returns the file that a database URL names.
+func sqlitePath(databaseURL string) (string, error) {
+	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok && path != "" {
+		return strings.TrimPrefix(path, "//"), nil
+	}
+	return "", errors.New("--database-url is of no known kind: write sqlite:PATH")
+}
+
+// Logger returns the log of the configured level, as JSON lines on w.
+func (c Config) Logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,183 @@
+package custody
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strongroom"
+	"strongroom/internal/catalog"
+	"strongroom/internal/policy"
+	"strongroom/internal/seal"
+	"strongroom/internal/store"
+	"strongroom/secret"
+)
+
+// Create implements strongroom.CredentialService.
+func (s *Service) Create(ctx context.Context, caller strongroom.Caller, n strongroom.NewCredential) (strongroom.Credential, error) {
+	defer n.Data.Destroy()
+	now := s.Clock.Now()
+	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialCreate)
+	if err := policy.Decide(caller, policy.CreateCredential, nil, now); err != nil {
+		return strongroom.Credential{}, s.refuse(ctx, event, err)
+	}
+	provider, ok := s.Catalog.Provider(n.Provider)
+	if !ok {
+		return strongroom.Credential{}, strongroom.Errorf(strongroom.CodeInvalidProvider, "There is no such provider; the catalog lists those there are")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return strongroom.Credential{}, strongroom.Errorf(strongroom.CodeInternal, "No id could be made").Because(err)
+	}
+	owner := caller.ID
+	c := strongroom.Credential{
+		ID: id, OrganizationID: caller.OrganizationID, UserID: &owner,
+		Name: strings.TrimSpace(n.Name), Provider: provider.Name, Type: n.Type, Status: strongroom.StatusActive,
+		ModifiedBy: caller.ID, Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	checked, sealed, err := s.checkAndSeal(ctx, c, n.Data)
+	if err != nil {
+		return strongroom.Credential{}, err
+	}
+	c.GoogleEmail, c.ExpiresAt, c.Scopes = checked.GoogleEmail, checked.ExpiresAt, checked.Scopes
+	event.CredentialID, event.Provider, event.Version = c.ID, c.Provider, c.Version
+	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		if err := tx.EnsureOrganization(c.OrganizationID, now); err != nil {
+			return nil, err
+		}
+		return []strongroom.Event{event}, tx.CreateCredential(store.SealedCredential{Credential: c, Sealed: sealed}, s.Limits)
+	})
+	if err != nil {
+		return strongroom.Credential{}, s.changeFailed(ctx, event, err)
+	}
+	s.Observe(event.Action, event.Outcome, "")
+	return c, nil
+}
+
+// updateAttempts bounds how often an update begins anew because somebody else's came
+// in between: each time, one of the others has won.
+const updateAttempts = 8
+
+// Update implements strongroom.CredentialService.
+func (s *Service) Update(ctx context.Context, caller strongroom.Caller, id uuid.UUID, u strongroom.CredentialUpdate) (strongroom.Credential, error) {
+	defer u.Data.Destroy()
+	now := s.Clock.Now()
+	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialUpdate)
+	event.CredentialID = id
+	for attempt := 1; ; attempt++ {
+		c, err := s.decideOn(ctx, caller, policy.UpdateCredential, id, now)
+		if err != nil {
+			return strongroom.Credential{}, s.refuse(ctx, event, err)
+		}
+		c, err = s.update(ctx, caller, c, u, event, now)
+		switch {
+		case err == nil:
+			s.Observe(event.Action, event.Outcome, "")
+			return c, nil
+		case errors.Is(err, store.ErrStale) && attempt < updateAttempts:
+		default:
+			return strongroom.Credential{}, s.changeFailed(ctx, event, err)
+		}
+	}
+}
+
+// update replaces the data of the credential as it was read, or answers ErrStale.
+func (s *Service) update(ctx context.Context, caller strongroom.Caller, c strongroom.Credential, u strongroom.CredentialUpdate, event strongroom.Event, now time.Time) (strongroom.Credential, error) {
+	from := c.Version
+	c.Version, c.Type, c.Status, c.UpdatedAt, c.ModifiedBy = from+1, u.Type, strongroom.StatusActive, now, caller.ID
+	if u.Name != nil {
+		c.Name = strings.TrimSpace(*u.Name)
+	}
+	checked, sealed, err := s.checkAndSeal(ctx, c, u.Data)
+	if err != nil {
+		return c, err
+	}
+	c.GoogleEmail, c.ExpiresAt, c.Scopes = checked.GoogleEmail, checked.ExpiresAt, checked.Scopes
+	// What was found out about the old data says nothing of the new.
+	c.RefreshError, c.LastCheck, c.LastCheckedAt, c.LastRefreshedAt = nil, nil, nil, nil
+	event.Version, event.Provider = c.Version, c.Provider
+	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		return []strongroom.Event{event}, tx.UpdateCredential(c.OrganizationID, store.CredentialChange{
+			ID: c.ID, From: from, Name: c.Name, Type: c.Type, Sealed: sealed, Status: c.Status,
+			ModifiedBy: c.ModifiedBy, UpdatedAt: c.UpdatedAt,
+			GoogleEmail: c.GoogleEmail, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes,
+		})
+	})
+	return c, err
+}
+
+// Delete implements strongroom.CredentialService.
+func (s *Service) Delete(ctx context.Context, caller strongroom.Caller, id uuid.UUID) error {
+	now := s.Clock.Now()
+	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialDelete)
+	event.CredentialID = id
+	c, err := s.decideOn(ctx, caller, policy.DeleteCredential, id, now)
+	if err != nil {
+		return s.refuse(ctx, event, err)
+	}
+	event.Version, event.Provider = c.Version, c.Provider
+	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		return []strongroom.Event{event}, tx.DeleteCredential(c.OrganizationID, c.ID, now, caller.ID)
+	})
+	if err != nil {
+		return s.changeFailed(ctx, event, err)
+	}
+	s.Observe(event.Action, event.Outcome, "")
+	return nil
+}
+
+// Restore brings back a deleted credential: for the operator's command line.
+func (s *Service) Restore(ctx context.Context, caller strongroom.Caller, id uuid.UUID) (strongroom.Credential, error) {
+	if caller.Kind != strongroom.KindOperator {
+		return strongroom.Credential{}, strongroom.Errorf(strongroom.CodeForbidden, "Only the operator's command line restores a credential")
+	}
+	now := s.Clock.Now()
+	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialRestore)
+	event.CredentialID = id
+	var restored strongroom.Credential
+	err := s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		var err error
+		restored, err = tx.RestoreCredential(caller.OrganizationID, id, now, caller.ID, s.Limits)
+		event.Version, event.Provider = restored.Version, restored.Provider
+		return []strongroom.Event{event}, err
+	})
+	if err != nil {
+		return strongroom.Credential{}, s.changeFailed(ctx, event, err)
+	}
+	s.Observe(event.Action, event.Outcome, "")
+	return restored, nil
+}
+
+// checkAndSeal has the data checked against the schema of the credential's provider and
+// type, and seals what the check returns for the credential's version.
+func (s *Service) checkAndSeal(ctx context.Context, c strongroom.Credential, data secret.Value) (catalog.Checked, []byte, error) {
+	checked, err := s.Catalog.Check(c.Provider, c.Type, data.Reveal())
+	if err != nil {
+		return catalog.Checked{}, nil, err
+	}
+	plain := secret.New(checked.Data)
+	defer plain.Destroy()
+	sealed, err := s.Sealer.Seal(ctx, seal.Binding{OrganizationID: c.OrganizationID, CredentialID: c.ID, Version: c.Version}, plain)
+	if err != nil {
+		return catalog.Checked{}, nil, explainSeal(err)
+	}
+	return checked, sealed, nil
+}
+
+// changeFailed says why a change was not made. What the caller sent wrong is answered
+// at once; what was refused or broke is recorded first.
+func (s *Service) changeFailed(ctx context.Context, event strongroom.Event, err error) error {
+	err = store.Explain(err, "Credential")
+	switch strongroom.CodeOf(err) {
+	case strongroom.CodeValidation, strongroom.CodeInvalidProvider, strongroom.CodeBadRequest:
+		return err
+	case strongroom.CodeRepositoryUnavailable:
+		// The log is where the data is: it cannot be written either.
+		s.Observe(event.Action, strongroom.OutcomeFailed, strongroom.CodeRepositoryUnavailable)
+		return err
+	}
+	return s.refuse(ctx, event, err)
+}

@@ -1,0 +1,88 @@
+package seal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strongroom"
+	"strongroom/secret"
+)
+
+// KeyStore keeps wrapped organization keys. Not found is (zero, false, nil).
+type KeyStore interface {
+	OrganizationKey(ctx context.Context, organization uuid.UUID, version int64) (strongroom.OrganizationKey, bool, error)
+	// CurrentOrganizationKey returns the newest version.
+	CurrentOrganizationKey(ctx context.Context, organization uuid.UUID) (strongroom.OrganizationKey, bool, error)
+	// CreateOrganizationKey returns false where that version exists already.
+	CreateOrganizationKey(ctx context.Context, key strongroom.OrganizationKey) (bool, error)
+}
+
+// Observe is told of each call of the keeper: "wrap" or "unwrap", how long it took and
+// how it ended. It is called from many goroutines and must not wait.
+type Observe func(operation string, took time.Duration, err error)
+
+// Sealer seals and opens credentials' data. It is safe for concurrent use.
+type Sealer struct {
+	ring *keyring
+}
+
+// New makes a sealer. observe may be nil. Closing the keeper stays the caller's.
+func New(keeper Keeper, keys KeyStore, clock strongroom.Clock, observe Observe) *Sealer {
+	if observe == nil {
+		observe = func(string, time.Duration, error) {}
+	}
+	return &Sealer{ring: newKeyring(keeper, keys, clock, observe)}
+}
+
+// Seal encrypts under the organization's newest key, which it makes where there is
+// none. The result is 37 bytes longer than the plaintext. Errors: ErrKeeper,
+// ErrWrongRoot, ErrTampered (of the wrapped organization key), and the store's.
+func (s *Sealer) Seal(ctx context.Context, b Binding, plaintext secret.Value) ([]byte, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	plain := plaintext.Reveal()
+	if len(plain) > MaxPlaintext {
+		return nil, fmt.Errorf("a record holds at most %d bytes, this has %d", MaxPlaintext, len(plain))
+	}
+	key, err := s.ring.current(ctx, b.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key.prk[:])
+	aead, err := key.recordAEAD(b)
+	if err != nil {
+		return nil, err
+	}
+	header := newHeader(key.version, len(plain))
+	return aead.Seal(header, nil, plain, b.associated(header)), nil
+}
+
+// Open decrypts what Seal made for the same binding. The receiver destroys the value.
+// Errors: ErrTampered, ErrUnknownKey, ErrKeeper, ErrWrongRoot, and the store's.
+func (s *Sealer) Open(ctx context.Context, b Binding, sealed []byte) (secret.Value, error) {
+	if err := b.check(); err != nil {
+		return secret.Value{}, err
+	}
+	header, keyVersion, ciphertext, err := split(sealed)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	key, err := s.ring.version(ctx, b.OrganizationID, keyVersion)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer clear(key.prk[:])
+	aead, err := key.recordAEAD(b)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	plain, err := aead.Open(nil, nil, ciphertext, b.associated(header))
+	if err != nil {
+		return secret.Value{}, ErrTampered
+	}
+	return secret.New(plain), nil
+}

@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"strongroom"
+)
+
+// grant is the stored form of a strongroom.Grant, apart from it so that a renamed
+// field does not change what is on disk.
+type grant struct {
+	CredentialIDs []uuid.UUID    `json:"credential_ids,omitempty"`
+	Providers     []string       `json:"providers,omitempty"`
+	RefreshTokens bool           `json:"refresh_tokens,omitempty"`
+	Write         bool           `json:"write,omitempty"`
+	Networks      []netip.Prefix `json:"networks,omitempty"`
+	// ExpiresAt is in microseconds since 1970.
+	ExpiresAt *int64 `json:"expires_at,omitempty"`
+}
+
+// encodeGrants returns nil for no grants, which spares the hot look-up the decoding.
+func encodeGrants(grants []strongroom.Grant) ([]byte, error) {
+	if len(grants) == 0 {
+		return nil, nil
+	}
+	stored := make([]grant, len(grants))
+	for i, g := range grants {
+		stored[i] = grant{
+			CredentialIDs: g.CredentialIDs, Providers: g.Providers,
+			RefreshTokens: g.RefreshTokens, Write: g.Write, Networks: g.Networks,
+		}
+		if g.ExpiresAt != nil {
+			at := g.ExpiresAt.UnixMicro()
+			stored[i].ExpiresAt = &at
+		}
+	}
+	return json.Marshal(stored)
+}
+
+// grants decodes a column of encodeGrants.
+func (r *row) grants() []strongroom.Grant {
+	encoded := r.json()
+	if encoded == nil {
+		return nil
+	}
+	var stored []grant
+	if err := json.Unmarshal(encoded, &stored); err != nil {
+		r.fail(err)
+		return nil
+	}
+	grants := make([]strongroom.Grant, len(stored))
+	for i, g := range stored {
+		grants[i] = strongroom.Grant{
+			CredentialIDs: g.CredentialIDs, Providers: g.Providers,
+			RefreshTokens: g.RefreshTokens, Write: g.Write, Networks: g.Networks,
+		}
+		if g.ExpiresAt != nil {
+			at := time.UnixMicro(*g.ExpiresAt).UTC()
+			grants[i].ExpiresAt = &at
+		}
+	}
+	return grants
+}

@@ -1,0 +1,8 @@
+// Package telemetry counts and traces.
+//
+// It owns the metrics of every promise ([Metrics]) and the set-up of traces
+// ([StartTracing]). Labels are fixed words and route patterns, never ids: what a label
+// may be is bounded, and tells nothing of anybody.
+//
+// It refuses values: no method takes a secret, a name or a message of an error.
+package telemetry

@@ -1,0 +1,27 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// StartTracing returns a tracer that sends spans to an OTLP/HTTP endpoint (a URL such as
+// http://collector:4318), and the function that sends what is left and ends it. An
+// endpoint that is away costs spans, never requests.
+func StartTracing(ctx context.Context, endpoint, version string) (trace.Tracer, func(context.Context) error, error) {
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	if err != nil {
+		return nil, nil, fmt.Errorf("traces cannot be sent to the configured endpoint: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(exporter),
+		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "strongroom"), attribute.String("service.version", version))),
+	)
+	return provider.Tracer("strongroom"), provider.Shutdown, nil
+}
