@@ -28,15 +28,15 @@ type Grant struct {
 
 // CreateServiceAccount asks for a new account.
 type CreateServiceAccount struct {
-	Name        string  `json:"name" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space" example:"nightly-sync" doc:"Unique in the organization"`
-	Description *string `json:"description,omitempty" maxLength:"2000" nullable:"true"`
+	Name        string  `json:"name" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space" example:"nightly-sync" doc:"Unique in the organization"`
+	Description *string `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters" nullable:"true"`
 	Grants      []Grant `json:"grants,omitempty" maxItems:"50"`
 }
 
 // UpdateServiceAccount changes what it names.
 type UpdateServiceAccount struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space"`
-	Description *string `json:"description,omitempty" maxLength:"2000"`
+	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
+	Description *string `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
 }
 
 // SetGrants replaces all grants of an account.
@@ -67,13 +67,13 @@ type IssuedAPIKey struct {
 
 // CreateAPIKey asks for a new key.
 type CreateAPIKey struct {
-	Name        string     `json:"name" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space" example:"worker-1"`
-	Description *string    `json:"description,omitempty" maxLength:"2000" nullable:"true"`
+	Name        string     `json:"name" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space" example:"worker-1"`
+	Description *string    `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters" nullable:"true"`
 	ExpiresAt   *time.Time `json:"expires_at,omitempty" nullable:"true" doc:"When the key stops working; none: never"`
 }
 
 // UpdateAPIKey changes what it names.
 type UpdateAPIKey struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space"`
-	Description *string `json:"description,omitempty" maxLength:"2000"`
+	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
+	Description *string `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
 }

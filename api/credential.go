@@ -22,14 +22,14 @@ type Credential struct {
 	Scopes          []string        `json:"scopes" nullable:"true"`
 	LastUsedAt      *time.Time      `json:"last_used_at" doc:"The last read, to the minute; the audit log has every one exactly"`
 	LastCheckedAt   *time.Time      `json:"last_checked_at"`
-	LastCheck       json.RawMessage `json:"last_check" nullable:"true"`
+	LastCheck       json.RawMessage `json:"last_check" doc:"What the last check found; null: there was none"`
 	LastRefreshedAt *time.Time      `json:"last_refreshed_at"`
 	RefreshError    *string         `json:"refresh_error"`
 }
 
 // CreateCredential asks for a new credential.
 type CreateCredential struct {
-	Name           string       `json:"name" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space" example:"Partner drop box"`
+	Name           string       `json:"name" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space" example:"Partner drop box"`
 	Provider       string       `json:"provider" minLength:"1" maxLength:"63" example:"sftp" doc:"One of the catalog's providers, in any case"`
 	CredentialType string       `json:"credential_type" minLength:"1" maxLength:"63" example:"user_password" doc:"One of the provider's types"`
 	Credentials    SecretObject `json:"credentials" doc:"The secret data; the catalog has the schema of each provider and type"`
@@ -37,7 +37,7 @@ type CreateCredential struct {
 
 // UpdateCredential replaces a credential's data under the same id.
 type UpdateCredential struct {
-	Name           *string      `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" patternDescription:"more than white space"`
+	Name           *string      `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
 	CredentialType string       `json:"credential_type" minLength:"1" maxLength:"63" example:"user_password"`
 	Credentials    SecretObject `json:"credentials" doc:"The new secret data, whole; the old data is overwritten"`
 }

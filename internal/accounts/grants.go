@@ -44,12 +44,20 @@ func (s *Service) checkGrants(grants []strongroom.Grant, now time.Time) ([]stron
 			}
 			g.Providers[j] = known.Name
 		}
-		if g.ExpiresAt != nil && !g.ExpiresAt.After(now) {
-			add("Must be in the future", "value", i, "expires_at")
+		if !mayExpire(g.ExpiresAt, now) {
+			add(messageExpiry, "value", i, "expires_at")
 		}
 	}
 	if len(fields) > 0 {
 		return nil, strongroom.Invalid(fields...)
 	}
 	return grants, nil
+}
+
+const messageExpiry = "Must be in the future, and before the year 10000 in UTC"
+
+// mayExpire tells whether a time, nil meaning never, is one that a thing made now may
+// expire at. RFC 3339 cannot name a year beyond 9999, which an offset can lead to.
+func mayExpire(t *time.Time, now time.Time) bool {
+	return t == nil || t.After(now) && t.UTC().Year() <= 9999
 }

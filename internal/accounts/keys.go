@@ -21,9 +21,9 @@ func (s *Service) CreateKey(ctx context.Context, caller strongroom.Caller, accou
 	if err != nil {
 		return strongroom.IssuedAPIKey{}, err
 	}
-	if n.ExpiresAt != nil && !n.ExpiresAt.After(event.Time) {
+	if !mayExpire(n.ExpiresAt, event.Time) {
 		return strongroom.IssuedAPIKey{}, strongroom.Invalid(strongroom.FieldError{
-			Location: []any{"body", "expires_at"}, Message: "Must be in the future", Type: "value"})
+			Location: []any{"body", "expires_at"}, Message: messageExpiry, Type: "value"})
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

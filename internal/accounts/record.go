@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"time"
 
 	"strongroom"
 	"strongroom/internal/store"
@@ -26,6 +27,9 @@ func (s *Service) commit(ctx context.Context, event strongroom.Event, change fun
 	return err
 }
 
+// auditRetryAfter is what a client waits before it asks again.
+const auditRetryAfter = 2 * time.Second
+
 // refuse records that the act was denied, and returns why; where that cannot be
 // recorded, it returns that.
 func (s *Service) refuse(ctx context.Context, event strongroom.Event, cause error) error {
@@ -34,7 +38,8 @@ func (s *Service) refuse(ctx context.Context, event strongroom.Event, cause erro
 	}
 	event = event.Denied(cause)
 	if err := s.Audit.Record(ctx, event); err != nil {
-		return store.Explain(err, "Service account")
+		s.Observe(event.Action, strongroom.OutcomeFailed, strongroom.CodeAuditUnavailable)
+		return strongroom.Unavailable(strongroom.CodeAuditUnavailable, "The audit log cannot be written; try again", auditRetryAfter).Because(err)
 	}
 	s.Observe(event.Action, event.Outcome, event.Reason)
 	return cause

@@ -27,7 +27,7 @@ type Config struct {
 	APIPrefix      string         `help:"Path that the API stands under." default:"/api" placeholder:"PATH" group:"Server"`
 	TLSCert        string         `help:"Certificate chain (PEM). With --tls-key the server speaks HTTPS." type:"path" placeholder:"FILE" group:"Server"`
 	TLSKey         string         `help:"The certificate's private key (PEM), readable for its owner alone." type:"path" placeholder:"FILE" group:"Server"`
-	TrustedProxies []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." placeholder:"CIDR,…" group:"Server"`
+	TrustedProxies []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." placeholder:"CIDR" group:"Server"`
 	ShutdownGrace  time.Duration  `help:"How long requests in flight may go on after a signal to stop." default:"20s" group:"Server"`
 
 	BodyBytes     int64         `help:"Largest request body, in bytes." default:"1048576" group:"Limits"`
@@ -48,8 +48,8 @@ type Config struct {
 	CheckpointEvery time.Duration `help:"Interval of signed audit checkpoints." default:"15m" group:"Audit"`
 	CheckpointFile  string        `help:"File that every audit checkpoint is appended to as well, to be kept off the host." type:"path" placeholder:"FILE" group:"Audit"`
 
-	LogLevel     string `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" group:"Observability"`
-	OTLPEndpoint string `help:"OTLP/HTTP endpoint that traces are sent to, http://collector:4318 say; none: no traces." env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" group:"Observability"`
+	LogLevel     string `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" group:"Observability"`
+	OTLPEndpoint string `help:"OTLP/HTTP endpoint that traces are sent to, http://collector:4318 say; none: no traces." env:"STRONGROOM_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" group:"Observability"`
 }
 
 // Names of the files in a data directory.

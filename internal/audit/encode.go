@@ -11,10 +11,10 @@ import (
 	"strongroom"
 )
 
-// appendEvent appends what json.Marshal makes of the event, byte for byte, for a
-// fraction of its time and with no allocation: every secrets read pays for it, and
-// reflection was a quarter of what a record costs. A test holds the two together. The time
-// must be UTC and in a year that RFC 3339 has a form for.
+// appendEvent appends what json.Marshal makes of the event, byte for byte, without
+// reflection: every secrets read pays for it, and reflection was a quarter of what a
+// record costs. A test holds the two together. The time must be UTC and in a year that
+// RFC 3339 has a form for.
 func appendEvent(b []byte, e *strongroom.Event) []byte {
 	b = append(b, `{"time":"`...)
 	b = e.Time.AppendFormat(b, time.RFC3339Nano)

@@ -271,3 +271,21 @@ func TestAHeadThatAnotherMovedIsNotContinued(t *testing.T) {
 		})
 	}
 }
+
+func TestALongOutageIsSurvived(t *testing.T) {
+	m := newMemory()
+	l := open(t, m)
+	m.failAt(atCommit)
+	for i := range 50 {
+		if err := l.Record(t.Context(), read(fmt.Sprint("lost", i))); !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("Record = %v, want ErrUnavailable", err)
+		}
+	}
+	m.failAt()
+	mustRecord(t, l, "after")
+	closeLog(t, l)
+	if got := recorded(t, m); got["after"] != 1 || len(got) != 3 {
+		t.Errorf("recorded %v", got)
+	}
+	mustBeWhole(t, m)
+}

@@ -99,20 +99,45 @@ func TestSQLiteVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	mustBeWhole(t, db)
 }
 
-func TestSQLiteKeepsItsTriggersInTheWayOfChanges(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log.db")
-	makeScene(t, openSQLite(t, path))
+// rawly runs statements on the database's file behind the store's back.
+func rawly(t *testing.T, path string, statements ...string) error {
+	t.Helper()
 	c, err := rawsqlite.OpenConn(path, rawsqlite.OpenReadWrite)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, query := range []string{"DELETE FROM audit_events", "UPDATE audit_events SET at = at + 1"} {
-		if err := sqlitex.ExecuteTransient(c, query, nil); err == nil {
-			t.Errorf("%s: not refused", query)
+	for _, s := range statements {
+		if err == nil {
+			err = sqlitex.ExecuteTransient(c, s, nil)
 		}
 	}
-	if err := c.Close(); err != nil {
+	if closed := c.Close(); closed != nil {
+		t.Fatal(closed)
+	}
+	return err
+}
+
+func TestSQLiteARowWithoutAProperIDIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	db := openSQLite(t, path)
+	makeScene(t, db)
+	err := rawly(t, path, `INSERT INTO audit_events (chain, sequence, at, organization_id, hash, body)
+		SELECT CAST(chain || x'00' AS BLOB), sequence, at, organization_id, hash, body FROM audit_events WHERE sequence = 2`)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if verify(t, db, audit.VerifyOptions{}).OK() {
+		t.Error("events hide behind chain ids with a byte too many")
+	}
+}
+
+func TestSQLiteKeepsItsTriggersInTheWayOfChanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	makeScene(t, openSQLite(t, path))
+	for _, query := range []string{"DELETE FROM audit_events", "UPDATE audit_events SET at = at + 1"} {
+		if err := rawly(t, path, query); err == nil {
+			t.Errorf("%s: not refused", query)
+		}
 	}
 }
 

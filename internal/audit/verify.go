@@ -71,7 +71,13 @@ func (v *verifier) run(ctx context.Context, view store.AuditView) error {
 	if err != nil {
 		return err
 	}
+	seen := make(map[uuid.UUID]bool, len(chains))
 	for _, chain := range chains {
+		if seen[chain] {
+			v.report.add(KindUnreadable, chain, 0, "the chain is listed twice: the id stored with some of its rows is no id")
+			continue
+		}
+		seen[chain] = true
 		head, found := byChain[chain]
 		if err := v.chain(ctx, view, chain, head, found); err != nil {
 			return err

@@ -3,14 +3,18 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -93,6 +97,20 @@ func TestEachBitOfANumberIsCovered(t *testing.T) {
 	}
 }
 
+func TestAnEventThatStandsBeforeTheFirstIsNamed(t *testing.T) {
+	whole := makeScene(t, newMemory())
+	for _, sequence := range []int64{0, -1, math.MinInt64} {
+		spoiled := whole.copy()
+		extra := *spoiled.event(0, 3)
+		extra.Sequence = sequence
+		spoiled.records = append(spoiled.records, extra)
+		r := verify(t, &memory{kept: spoiled.contents}, audit.VerifyOptions{})
+		if r.OK() || r.Problems[0].Kind != audit.KindEventReordered || r.Problems[0].Sequence != sequence {
+			t.Errorf("%d: found %s", sequence, describe(r))
+		}
+	}
+}
+
 // What no check inside the database can find out is documented; should it change,
 // the documentation must.
 func TestOnlyACheckpointOffTheHostTellsThatTheWholeLogWasTakenBack(t *testing.T) {
@@ -106,6 +124,30 @@ func TestOnlyACheckpointOffTheHostTellsThatTheWholeLogWasTakenBack(t *testing.T)
 	}
 	if r := verify(t, back, audit.VerifyOptions{Checkpoint: []byte(s.lines[1])}); !r.OK() {
 		t.Errorf("the checkpoint of that very state finds %s", describe(r))
+	}
+}
+
+func TestCheckpointsThatContradictEachOtherAreNamed(t *testing.T) {
+	whole := makeScene(t, newMemory())
+	for name, test := range map[string]struct {
+		claim string
+		want  found
+	}{
+		"about an event": {`"sequence":8,"hash":"` + strings.Repeat("ab", 32) + `"`, found{audit.KindChainRewritten, 0, 8}},
+		"about a length": {`"sequence":5,"hash":"` + hex.EncodeToString(whole.event(0, 5).Hash[:]) + `"`, found{audit.KindTailCutOff, 0, 6}},
+	} {
+		s := whole.copy()
+		last := s.checkpoints[5]
+		previous := sha256.Sum256(last.Body)
+		next := store.AuditCheckpoint{Sequence: 7, KeyID: keyID, CreatedAt: last.CreatedAt, Body: fmt.Appendf(nil,
+			`{"sequence":7,"time":%q,"previous":"%x","heads":[{"chain":"%s",%s}]}`,
+			last.CreatedAt.Format(time.RFC3339Nano), previous, s.chains[0], test.claim)}
+		next.Signature = ed25519.Sign(private, append([]byte("strongroom/audit/checkpoint/v1\x00"), next.Body...))
+		s.checkpoints = append(s.checkpoints, next)
+		tampering{want: []found{test.want}}.mustFind(t, &memory{kept: s.contents}, s)
+		if t.Failed() {
+			t.Fatal(name)
+		}
 	}
 }
 

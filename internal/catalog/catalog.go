@@ -105,7 +105,7 @@ func (c *Catalog) add(d definition, origin map[string]string, r *report) {
 }
 
 // Entries returns what is published, in order of the providers' names. The caller
-// must not change the schemas.
+// must not change what they point to.
 func (c *Catalog) Entries() []Entry {
 	entries := make([]Entry, len(c.providers))
 	for i, p := range c.providers {

@@ -50,9 +50,10 @@
 // # Schemas
 //
 // The root must have type: object. Every keyword of JSON Schema 2020-12 is allowed
-// but those that identify or load documents; $ref takes "#/$defs/name" only. A
-// keyword or format that is not known is an error, for a typing mistake would
-// otherwise check nothing. Annotations of our own:
+// but those that identify or load documents; $ref takes "#/$defs/name" only and
+// may not recur, and propertyNames stands at the top alone. A keyword or format that
+// is not known is an error, for a typing mistake would otherwise check nothing.
+// Annotations of our own:
 //
 //   - x-message, beside any keyword: the sentence shown for data that fails this
 //     very schema object, in place of the general one. Most use to if/then and not.

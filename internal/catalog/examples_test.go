@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -26,7 +27,9 @@ func token(more map[string]any) map[string]any {
 }
 
 // examples has at least one for every pair of the embedded catalog.
-func examples() []example {
+var examples = sync.OnceValue(makeExamples)
+
+func makeExamples() []example {
 	k := testKeys()
 	server := func(more map[string]any) map[string]any {
 		m := map[string]any{"host": "sftp.example.com", "port": 2222, "username": "upload", "test_path": "/incoming", "host_key": k.hostKey}
@@ -51,9 +54,9 @@ func examples() []example {
 		{"a fingerprint for a host key", "sftp", "user_password", server(map[string]any{"password": "p", "host_key": k.hostPrint})},
 		{"several host keys, one with its host", "sftp", "user_password", server(map[string]any{"password": "p", "host_key": []any{k.hostPrint, "[sftp.example.com]:2222 " + k.hostKey + " comment"}})},
 		{"a key", "sftp", "key_file", server(map[string]any{"private_key_data": k.plain["Ed25519 OpenSSH"], "auth_type": "private_key"})},
-		{"a protected key", "sftp", "key_file", server(map[string]any{"private_key": k.protected["RSA OpenSSH"], "passphrase": passphrase})},
+		{"a protected key", "sftp", "key_file", server(map[string]any{"private_key": k.protected["RSA traditional PEM"], "passphrase": passphrase})},
 		{"by password", "sftp", "sftp", server(map[string]any{"auth_type": "password", "password": "p", "private_key_data": nil})},
-		{"by key", "sftp", "sftp", server(map[string]any{"auth_type": "private_key", "private_key_data": k.protected["ECDSA OpenSSH"], "private_key_passphrase": passphrase})},
+		{"by key", "sftp", "sftp", server(map[string]any{"auth_type": "private_key", "private_key_data": k.plain["ECDSA OpenSSH"], "private_key_passphrase": ""})},
 
 		{"single fields", "postgresql", "user_password", database},
 		{"a port as a number", "postgresql", "user_password", with(database, map[string]any{"port": 6432})},

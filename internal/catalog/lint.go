@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,9 @@ func (l *linter) run() {
 			l.schema(m.value, "/$defs/"+escapePointer.Replace(m.name))
 		}
 	}
-	l.expand("", map[string]bool{}, map[string]int{})
+	if l.expand("", map[string]bool{}, map[string]int{}) > maxExpanded {
+		l.r.add(n.line, "the schema comes to more than %d parts once its $refs are followed; simplify it", maxExpanded)
+	}
 }
 
 // schema walks what stands in a schema's place.
@@ -73,16 +76,22 @@ func (l *linter) object(n *node, pointer string) {
 	for _, m := range n.members {
 		at := pointer + "/" + escapePointer.Replace(m.name)
 		switch {
-		case isKeyword(schemaKeywords, m.name):
+		case m.name == "propertyNames" && pointer != "":
+			// The library's errors about names do not say where inside the data they are.
+			l.r.add(m.line, "propertyNames may stand only at the top of the schema; use patternProperties here")
+		case slices.Contains(schemaKeywords, m.name):
 			l.schema(m.value, at)
-		case isKeyword(listKeywords, m.name):
+		case slices.Contains(listKeywords, m.name):
 			for i, item := range m.value.items {
 				l.schema(item, at+"/"+strconv.Itoa(i))
 			}
-		case isKeyword(nameKeywords, m.name):
+		case slices.Contains(nameKeywords, m.name):
 			for _, p := range m.value.members {
-				if m.name == "properties" {
+				switch m.name {
+				case "properties":
 					l.d.names[p.name] = true
+				case "patternProperties":
+					l.pattern(p.name, p.line)
 				}
 				l.schema(p.value, at+"/"+escapePointer.Replace(p.name))
 			}
@@ -104,10 +113,12 @@ func (l *linter) keyword(n *node, m member, pointer string) {
 		l.r.add(m.line, "$schema may only be %s, at the top of the schema; correct or remove it", dialect)
 	case m.name == "$ref":
 		l.ref(text, m)
-	case isKeyword(outsideKeywords, m.name):
+	case slices.Contains(outsideKeywords, m.name):
 		l.r.add(m.line, "%s is not allowed, for a schema must stand alone; use $defs and $ref", m.name)
 	case m.name == "format":
 		l.format(n, text, m, pointer)
+	case m.name == "pattern" && isText:
+		l.pattern(text, m.line)
 	case m.name == "x-message" && (!isText || text == "" || len(text) > maxMessage):
 		l.r.add(m.line, "x-message must be a sentence of 1 to %d bytes", maxMessage)
 	case m.name == "x-message":
@@ -116,9 +127,15 @@ func (l *linter) keyword(n *node, m member, pointer string) {
 		if f := n.get("format"); f == nil || f.scalar != privateKeyFormat {
 			l.r.add(m.line, "x-passphrase belongs beside format: %s; remove it", privateKeyFormat)
 		}
-	case strings.HasPrefix(m.name, "x-"), isKeyword(plainKeywords, m.name):
+	case strings.HasPrefix(m.name, "x-"), slices.Contains(plainKeywords, m.name):
 	default:
 		l.r.add(m.line, "unknown keyword%s; correct it, or begin it with x- where it is an annotation", shown(m.name))
+	}
+}
+
+func (l *linter) pattern(text string, line int) {
+	if _, err := regexp.Compile(text); err != nil {
+		l.r.add(line, "this is no regular expression of RE2's syntax; correct it")
 	}
 }
 
@@ -166,8 +183,8 @@ func (l *linter) privateKey(n *node, m member, pointer string) {
 	l.d.keys = append(l.d.keys, k)
 }
 
-// expand returns how many schema objects a unit comes to with all it refers to. A
-// unit that leads back to itself, or one too large, is a problem.
+// expand returns how many schema objects a unit comes to with all it refers to, or
+// some number above maxExpanded. A unit that leads back to itself is a problem.
 func (l *linter) expand(unit string, open map[string]bool, known map[string]int) int {
 	if size, ok := known[unit]; ok {
 		return size
@@ -179,11 +196,7 @@ func (l *linter) expand(unit string, open map[string]bool, known map[string]int)
 			l.r.add(ref.line, "this $ref leads back to itself; write the schema without recursion")
 			continue
 		}
-		before := size
 		size = min(size+l.expand(ref.name, open, known), maxExpanded+1)
-		if before <= maxExpanded && size > maxExpanded {
-			l.r.add(ref.line, "the schema comes to more than %d parts once its $refs are followed; simplify it", maxExpanded)
-		}
 	}
 	delete(open, unit)
 	known[unit] = size

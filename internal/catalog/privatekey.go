@@ -12,8 +12,8 @@ import (
 )
 
 // maxKeyRounds bounds the work of opening a protected OpenSSH key, which the key
-// itself asks for: bcrypt rounds, 16 by default and linear in time.
-const maxKeyRounds = 256
+// itself asks for: bcrypt rounds, 16 by default and about 10 ms each.
+const maxKeyRounds = 100
 
 var (
 	errPassphraseMissing = errors.New("passphrase missing")
@@ -78,7 +78,7 @@ func checkPrivateKey(text, passphrase string) error {
 		return sentence("Send the key from its BEGIN EC PRIVATE KEY line on, without the parameters above it")
 	}
 	if rounds(block) > maxKeyRounds {
-		return sentence("The key's protection asks for too many rounds; convert it with ssh-keygen -p -a 100 -f FILE")
+		return sentence("The key's protection asks for too many rounds; convert it with ssh-keygen -p -a 16 -f FILE")
 	}
 	key, err := ssh.ParseRawPrivateKey(data)
 	var missing *ssh.PassphraseMissingError

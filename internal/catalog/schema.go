@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 
@@ -95,19 +94,15 @@ func (noLoader) Load(string) (any, error) { return nil, errors.New("no documents
 
 // reportSchema says where and why a schema does not compile.
 func reportSchema(err error, n *node, r *report) {
+	var meta *jsonschema.SchemaValidationError
 	var invalid *jsonschema.ValidationError
-	var regex *jsonschema.InvalidRegexError
-	switch {
-	case errors.As(err, &regex):
-		r.add(n.at(pointerTokens(fragment(regex.URL))).line, "this is no regular expression of RE2's syntax; correct it")
-	case errors.As(err, &invalid):
-		leaf := deepest(invalid)
-		at := n.at(leaf.InstanceLocation)
-		_, sentence := describe(leaf.ErrorKind)
-		r.add(at.line, "this does not fit JSON Schema 2020-12 (%s); correct the keyword", lowerFirst(sentence))
-	default:
+	if !errors.As(err, &meta) || !errors.As(meta.Err, &invalid) {
 		r.add(n.line, "the schema does not compile; check it against JSON Schema 2020-12")
+		return
 	}
+	leaf := deepest(invalid)
+	_, wanted := describe(leaf.ErrorKind)
+	r.add(n.at(leaf.InstanceLocation).line, "this does not fit JSON Schema 2020-12 (%s); correct the keyword", lowerFirst(wanted))
 }
 
 // deepest returns the error furthest into the schema, which says most.
@@ -130,17 +125,11 @@ func fragment(address string) string {
 	return f
 }
 
-var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
-
-func pointerTokens(pointer string) []string {
-	tokens := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	for i, t := range tokens {
-		tokens[i] = unescapePointer.Replace(t)
-	}
-	return tokens
-}
-
-var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
+// escapePointer and unescapePointer are for a JSON pointer's tokens (RFC 6901).
+var (
+	escapePointer   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+)
 
 func lowerFirst(s string) string {
 	if s == "" {
@@ -169,5 +158,3 @@ var (
 	}
 	outsideKeywords = []string{"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary"}
 )
-
-func isKeyword(lists []string, name string) bool { return slices.Contains(lists, name) }

@@ -70,7 +70,7 @@ func (s *Service) Update(ctx context.Context, caller strongroom.Caller, id uuid.
 	for attempt := 1; ; attempt++ {
 		c, err := s.decideOn(ctx, caller, policy.UpdateCredential, id, now)
 		if err != nil {
-			return strongroom.Credential{}, s.refuse(ctx, event, err)
+			return strongroom.Credential{}, s.changeFailed(ctx, event, err)
 		}
 		c, err = s.update(ctx, caller, c, u, event, now)
 		switch {
@@ -116,7 +116,7 @@ func (s *Service) Delete(ctx context.Context, caller strongroom.Caller, id uuid.
 	event.CredentialID = id
 	c, err := s.decideOn(ctx, caller, policy.DeleteCredential, id, now)
 	if err != nil {
-		return s.refuse(ctx, event, err)
+		return s.changeFailed(ctx, event, err)
 	}
 	event.Version, event.Provider = c.Version, c.Provider
 	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {

@@ -63,7 +63,7 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	}
 	data, err := s.Sealer.Open(ctx, seal.Binding{OrganizationID: c.OrganizationID, CredentialID: c.ID, Version: c.Version}, sealed.Sealed)
 	if err != nil {
-		return c, strongroom.Opened{}, explainSeal(err)
+		return c, strongroom.Opened{}, explainSeal(fmt.Errorf("open credential %s, version %d: %w", c.ID, c.Version, err))
 	}
 	if !whole {
 		if data, err = withoutRefreshToken(data); err != nil {

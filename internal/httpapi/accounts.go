@@ -16,12 +16,12 @@ const accountsTag = "Service accounts"
 func (s *server) accountOperations() []operation {
 	const base, one = "/service-accounts", "/service-accounts/{id}"
 	account := reflect.TypeFor[api.ServiceAccount]()
-	manage := []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound}
+	manage := []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound, strongroom.CodeAuditUnavailable}
 	return []operation{
 		{method: http.MethodPost, path: base, id: "create-service-account", tag: accountsTag, summary: "Create a service account",
 			description: "By org_admins. The name is unique in the organization.",
 			body:        reflect.TypeFor[api.CreateServiceAccount](), status: http.StatusCreated, answer: account,
-			errors: []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeConflict}, handle: s.createAccount},
+			errors: []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeConflict, strongroom.CodeAuditUnavailable}, handle: s.createAccount},
 		{method: http.MethodGet, path: base, id: "list-service-accounts", tag: accountsTag, summary: "List service accounts",
 			description: "The organization's and the system accounts, oldest first.",
 			query:       []parameter{listLimit, offsetParameter}, status: http.StatusOK, answer: reflect.TypeFor[[]api.ServiceAccount](),

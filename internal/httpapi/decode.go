@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -9,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -54,9 +52,9 @@ func checkContentType(values []string) error {
 
 // checkBody refuses what is not JSON, and what does not fit the schema.
 func (s *server) checkBody(body []byte, schema *huma.Schema) error {
-	var decoded any
-	if !utf8.Valid(body) || json.Unmarshal(body, &decoded) != nil {
-		return errBadJSON()
+	decoded, err := decodeJSON(body)
+	if err != nil {
+		return err
 	}
 	path := huma.NewPathBuffer(make([]byte, 0, 128), 0)
 	path.Push("body")
@@ -122,8 +120,7 @@ var kinds = []struct {
 	{regexp.MustCompile(`^expected string to be |^expected string to match`), "pattern", ""},
 }
 
-// plainName is what a field's name may look like to be repeated in an error: what was
-// sent in a name's place might be a pasted secret.
+// plainName is what a field's name may look like to be repeated in an error.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,39}$`)
 
 // location splits a validator's path ("body.grants[0].providers") into its parts.
@@ -132,10 +129,8 @@ func location(path string) []any {
 	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
 		if n, err := strconv.Atoi(part); err == nil {
 			parts = append(parts, n)
-		} else if plainName.MatchString(part) {
-			parts = append(parts, part)
 		} else {
-			parts = append(parts, "?")
+			parts = append(parts, tellable(part))
 		}
 	}
 	return parts

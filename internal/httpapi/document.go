@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"path"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -83,9 +84,12 @@ func (s *server) describeResponses(d *huma.Operation, op operation) {
 		d.Responses["304"] = &huma.Response{Description: "Nothing changed since the version in If-None-Match"}
 	}
 	d.Responses[strconv.Itoa(op.status)] = success
-	codes := append([]strongroom.Code{strongroom.CodeUnauthorized, strongroom.CodeRateLimited, strongroom.CodeInternal, strongroom.CodeRepositoryUnavailable}, op.errors...)
+	// Anywhere: a query that cannot be parsed, an id that is none, or a system service
+	// account that names no organization is a bad request.
+	codes := append([]strongroom.Code{strongroom.CodeBadRequest, strongroom.CodeUnauthorized, strongroom.CodeRateLimited,
+		strongroom.CodeInternal, strongroom.CodeRepository, strongroom.CodeRepositoryUnavailable, strongroom.CodeOverloaded}, op.errors...)
 	if op.body != nil {
-		codes = append(codes, strongroom.CodeBadRequest, strongroom.CodePayloadTooLarge, strongroom.CodeUnsupportedMediaType)
+		codes = append(codes, strongroom.CodePayloadTooLarge, strongroom.CodeUnsupportedMediaType)
 	}
 	if op.body != nil || op.query != nil {
 		codes = append(codes, strongroom.CodeValidation)
@@ -103,6 +107,40 @@ func (s *server) describeErrors(d *huma.Operation, codes []strongroom.Code) {
 	envelope := s.registry.Schema(reflect.TypeFor[api.Error](), true, "Error")
 	for status, names := range byStatus {
 		d.Responses[status] = &huma.Response{Description: "Codes: " + strings.Join(names, ", "), Content: jsonContent(envelope)}
+	}
+}
+
+// openAnswers lets the answers have fields that are yet to come: clients ignore those
+// that they do not know. What a request may also hold stays as strict as requests are.
+func (s *server) openAnswers() {
+	sent := map[string]bool{}
+	for _, op := range s.operations() {
+		if op.body != nil {
+			s.collect(s.registry.Schema(op.body, true, op.body.Name()), sent)
+		}
+	}
+	for name, schema := range s.registry.Map() {
+		if schema.Type == huma.TypeObject && !sent[name] {
+			schema.AdditionalProperties = true
+		}
+	}
+}
+
+// collect notes the name of every shared schema that a schema leads to.
+func (s *server) collect(schema *huma.Schema, names map[string]bool) {
+	if schema.Ref != "" {
+		name := path.Base(schema.Ref)
+		if names[name] {
+			return
+		}
+		names[name] = true
+		schema = s.registry.SchemaFromRef(schema.Ref)
+	}
+	for _, property := range schema.Properties {
+		s.collect(property, names)
+	}
+	if schema.Items != nil {
+		s.collect(schema.Items, names)
 	}
 }
 

@@ -16,6 +16,8 @@ type exchange struct {
 	began     time.Time
 	address   netip.Addr
 	caller    strongroom.Caller
+	// reached says that the mux found a handler of ours.
+	reached bool
 	// route is the pattern that was served; "" where nothing was.
 	route string
 	// err is what was answered, if it was an error.

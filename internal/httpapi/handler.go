@@ -75,35 +75,47 @@ func (s *server) route(w http.ResponseWriter, r *http.Request, x *exchange) {
 		writeError(w, x, errNoRoute())
 		return
 	}
-	if _, pattern := s.mux.Handler(r); pattern != "" {
-		s.mux.ServeHTTP(w, r)
-		return
-	}
-	allowed := s.allowedMethods(r)
-	if len(allowed) == 0 {
+	mw := muxWriter{ResponseWriter: w, x: x}
+	s.mux.ServeHTTP(&mw, r)
+	switch {
+	case !mw.refused:
+	case mw.status == http.StatusMethodNotAllowed:
+		// The mux has set the Allow header (RFC 9110, section 10.2.1).
+		writeError(w, x, strongroom.Errorf(strongroom.CodeMethodNotAllowed, "This path does not take that method; see the Allow header"))
+	default:
 		writeError(w, x, errNoRoute())
+	}
+}
+
+// muxWriter passes on what our handlers write, and holds back what the mux itself does.
+type muxWriter struct {
+	http.ResponseWriter
+	x       *exchange
+	refused bool
+	status  int
+}
+
+func (w *muxWriter) WriteHeader(status int) {
+	if !w.x.reached {
+		w.refused, w.status = true, status
 		return
 	}
-	for _, m := range allowed {
-		w.Header().Add("Allow", m)
-	}
-	writeError(w, x, strongroom.Errorf(strongroom.CodeMethodNotAllowed, "This path does not take that method; see the Allow header"))
+	w.ResponseWriter.WriteHeader(status)
 }
+
+func (w *muxWriter) Write(b []byte) (int, error) {
+	if !w.x.reached {
+		w.refused = true
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *muxWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func errNoRoute() error {
 	return strongroom.Errorf(strongroom.CodeNotFound, "There is nothing at this path; /docs lists what there is")
-}
-
-// allowedMethods asks the mux which methods it would serve the path with.
-func (s *server) allowedMethods(r *http.Request) []string {
-	var allowed []string
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		probe := &http.Request{Method: m, URL: r.URL, Host: r.Host}
-		if _, pattern := s.mux.Handler(probe); pattern != "" {
-			allowed = append(allowed, m)
-		}
-	}
-	return allowed
 }
 
 // recovered answers for a handler that panicked. What it panicked with is not logged: it

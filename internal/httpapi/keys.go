@@ -13,10 +13,11 @@ import (
 
 func (s *server) keyOperations() []operation {
 	const base, one = "/service-accounts/{id}/api-keys", "/service-accounts/{id}/api-keys/{key_id}"
-	manage := []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound}
+	manage := []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound, strongroom.CodeAuditUnavailable}
 	return []operation{
 		{method: http.MethodGet, path: base, id: "list-api-keys", tag: accountsTag, summary: "List an account's API keys",
-			query: []parameter{listLimit, offsetParameter}, status: http.StatusOK, answer: reflect.TypeFor[[]api.APIKey](), errors: manage, handle: s.listKeys},
+			query: []parameter{listLimit, offsetParameter}, status: http.StatusOK, answer: reflect.TypeFor[[]api.APIKey](),
+			errors: []strongroom.Code{strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound}, handle: s.listKeys},
 		{method: http.MethodPost, path: base, id: "create-api-key", tag: accountsTag, summary: "Create an API key",
 			description: "By org_admins. The token is in this answer and nowhere else.",
 			body:        reflect.TypeFor[api.CreateAPIKey](), status: http.StatusCreated, answer: reflect.TypeFor[api.IssuedAPIKey](), errors: manage, handle: s.createKey},

@@ -75,6 +75,7 @@ func (c *call) pathID(name string, code strongroom.Code) (uuid.UUID, error) {
 func (s *server) serve(op operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := exchangeOf(r.Context())
+		x.reached = true
 		for segment, value := range op.fixed {
 			if r.PathValue(segment) != value {
 				writeError(w, x, errNoRoute())

@@ -41,7 +41,8 @@ func (s *server) registerPages() error {
 
 func (s *server) page(path string, h http.Handler) {
 	s.mux.Handle("GET "+path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		exchangeOf(r.Context()).route = path
+		x := exchangeOf(r.Context())
+		x.reached, x.route = true, path
 		h.ServeHTTP(w, r)
 	}))
 }
@@ -125,7 +126,8 @@ func (s *server) docsOperation(op *huma.Operation) docsOperation {
 		d.Body = s.fields(op.RequestBody.Content[jsonType].Schema, 0)
 	}
 	for status, r := range op.Responses {
-		response := docsResponse{Status: status, Description: r.Description}
+		// The document's descriptions are Markdown; here the codes need no marks.
+		response := docsResponse{Status: status, Description: strings.ReplaceAll(r.Description, "`", "")}
 		if content := r.Content[jsonType]; content != nil && status < "300" {
 			response.Body = s.fields(content.Schema, 0)
 		}

@@ -5,7 +5,10 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -68,12 +71,15 @@ func (p parameter) check(values []string) string {
 	switch {
 	case len(v) > maxQueryValue:
 		return "Is too long"
+	case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
+		return "Has characters that are not allowed"
 	case p.kind == "integer":
 		if n, err := strconv.Atoi(v); err != nil || n < p.min || n > p.max {
 			return fmt.Sprintf("Must be a whole number from %d to %d", p.min, p.max)
 		}
 	case p.kind == "uuid":
-		if _, err := uuid.Parse(v); err != nil {
+		// The nil UUID names nobody; further in it would stand for "any".
+		if id, err := uuid.Parse(v); err != nil || id == uuid.Nil {
 			return "Must be a UUID"
 		}
 	case p.kind == "time":

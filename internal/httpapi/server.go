@@ -77,6 +77,7 @@ func New(o Options) (http.Handler, error) {
 	for _, op := range s.operations() {
 		s.register(op)
 	}
+	s.openAnswers()
 	if err := s.registerPages(); err != nil {
 		return nil, err
 	}

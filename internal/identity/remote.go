@@ -61,7 +61,7 @@ func (r *remote) verify(ctx context.Context, algorithm jose.SignatureAlgorithm, 
 	if !errors.Is(err, errNoKey) {
 		return err
 	}
-	newer, failure := r.newer(ctx, keys)
+	newer, failure := r.newest(ctx)
 	if newer != keys {
 		err = newer.verify(algorithm, id, verify)
 	}
@@ -85,15 +85,11 @@ func (r *remote) current() *keySet {
 	return r.keys
 }
 
-// newer returns keys newer than those, after a fetch if one may be made. The error is a
-// CodeKeyUnavailable: the newest fetch failed, or has not ended yet, so that nobody
-// knows which keys are good.
-func (r *remote) newer(ctx context.Context, than *keySet) (*keySet, error) {
+// newest returns the last good keys, after a fetch if one may be made or is under way.
+// The error is a CodeKeyUnavailable: the newest fetch failed, or has not ended yet, so
+// that nobody knows which keys are good.
+func (r *remote) newest(ctx context.Context) (*keySet, error) {
 	r.mu.Lock()
-	if r.keys != than {
-		defer r.mu.Unlock()
-		return r.keys, nil
-	}
 	r.fetchLocked()
 	running := r.running
 	r.mu.Unlock()
@@ -101,7 +97,7 @@ func (r *remote) newer(ctx context.Context, than *keySet) (*keySet, error) {
 		select {
 		case <-running:
 		case <-ctx.Done():
-			return than, unavailable(time.Second, ctx.Err())
+			return nil, unavailable(time.Second, ctx.Err())
 		}
 	}
 	r.mu.Lock()

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"net/http"
 	"strings"
@@ -35,11 +34,11 @@ func TestForgedTokensOfAProviderAreRefused(t *testing.T) {
 	}
 	good := strings.Split(p.token(t, ec), ".")
 	for name, token := range map[string]string{
-		"no algorithm":                             raw(`{"alg":"none","kid":"rs"}`, string(payload), ""),
-		"HS256 with the RSA key's PEM as secret":   sign(t, "HS256", publicPEM, "rs", payload),
-		"HS256 with the RSA key's DER as secret":   sign(t, "HS256", der, "rs", payload),
-		"HS256 with the key set as secret":         sign(t, "HS256", mustJSON(t, ec.jwk()), "ec", payload),
-		"HS256 with the shared secret of another":  sign(t, "HS256", sharedSecret, "", payload),
+		"no algorithm":                            raw(`{"alg":"none","kid":"rs"}`, string(payload), ""),
+		"HS256 with the RSA key's PEM as secret":  sign(t, "HS256", publicPEM, "rs", payload),
+		"HS256 with the RSA key's DER as secret":  sign(t, "HS256", der, "rs", payload),
+		"HS256 with the key set as secret":        sign(t, "HS256", mustJSON(t, ec.jwk()), "ec", payload),
+		"HS256 with the shared secret of another": sign(t, "HS256", sharedSecret, "", payload),
 		"RS512":                                    sign(t, "RS512", rs.private, "rs", payload),
 		"PS256":                                    sign(t, "PS256", rs.private, "rs", payload),
 		"a key of another provider under our id":   sign(t, "ES256", stranger.private, "ec", payload),
@@ -220,6 +219,13 @@ func TestManyFirstTokensCauseOneFetch(t *testing.T) {
 		})
 	}
 	<-arrived
+	// One who comes later than the pause between fetches joins the one under way.
+	p.clock.advance(9 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Authenticate(ctx, bearer(token)); strongroom.CodeOf(err) != strongroom.CodeKeyUnavailable {
+		t.Errorf("got %v, want %s", err, strongroom.CodeKeyUnavailable)
+	}
 	close(release)
 	wg.Wait()
 	if p.requested(discoveryPath) != 1 || p.requested(keysPath) != 1 {
@@ -453,10 +459,7 @@ func FuzzKeySet(f *testing.F) {
 		go func() { <-p.events }()
 		_, err := p.authenticator(t).Authenticate(context.Background(), bearer(forged))
 		if code := strongroom.CodeOf(err); code != strongroom.CodeUnauthorized && code != strongroom.CodeKeyUnavailable {
-			t.Errorf("got %v", err)
-		}
-		if json.Valid(document) && err == nil {
-			t.Error("accepted a forged token")
+			t.Errorf("a forged token: got %v", err)
 		}
 	})
 }

@@ -123,6 +123,16 @@ func TestOpenSaysThatTheKeyIsUnknown(t *testing.T) {
 	p.wantError(t, "no keys", here, sealed, seal.ErrUnknownKey)
 }
 
+func TestKeyVersionsThatNoKeyCanHaveAreNotLookedUp(t *testing.T) {
+	p := setup(t)
+	sealed := p.mustSeal(t, here, plain)
+	p.keys.Fail(errDown)
+	for _, version := range []int64{0, -1} {
+		binary.BigEndian.PutUint64(sealed[1:9], uint64(version))
+		p.wantError(t, "no version", here, sealed, seal.ErrUnknownKey)
+	}
+}
+
 func TestOpenSaysThatTheKeeperIsDownAndRecovers(t *testing.T) {
 	p := setup(t)
 	sealed := p.mustSeal(t, here, plain)
@@ -328,6 +338,15 @@ func TestTheCacheForgetsTheOrganizationThatWasUsedLongestAgo(t *testing.T) {
 	p.wantPlain(t, here, sealed, plain)
 	if n := p.keeper.Unwraps(); n != 0 {
 		t.Fatalf("%d unwraps while 10,000 organizations are in use, want 0", n)
+	}
+	for range 2 {
+		for range 9_000 {
+			p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), CredentialID: uuid.New(), Version: 1}, "x")
+		}
+		p.wantPlain(t, here, sealed, plain)
+	}
+	if n := p.keeper.Unwraps(); n != 0 {
+		t.Fatalf("%d unwraps of a key that is used often, want 0", n)
 	}
 	for range 10_000 {
 		p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), CredentialID: uuid.New(), Version: 1}, "x")

@@ -9,6 +9,14 @@ import (
 	"testing"
 )
 
+// Client calls a running service as its users and programs do.
+type Client struct {
+	T   testing.TB
+	URL string
+	// JWTSecret signs the tokens of UserToken.
+	JWTSecret []byte
+}
+
 // Answer is a response, read whole.
 type Answer struct {
 	Status int
@@ -27,17 +35,17 @@ type Request struct {
 }
 
 // Do sends a request and reads the answer.
-func (s *Service) Do(r Request) Answer {
-	s.T.Helper()
-	a, err := s.Try(r)
+func (c *Client) Do(r Request) Answer {
+	c.T.Helper()
+	a, err := c.Try(r)
 	if err != nil {
-		s.T.Fatalf("%s %s: %v", r.Method, r.Path, err)
+		c.T.Fatalf("%s %s: %v", r.Method, r.Path, err)
 	}
 	return a
 }
 
 // Try sends a request; an error means that no whole answer came.
-func (s *Service) Try(r Request) (Answer, error) {
+func (c *Client) Try(r Request) (Answer, error) {
 	var body io.Reader
 	switch b := r.Body.(type) {
 	case nil:
@@ -52,7 +60,7 @@ func (s *Service) Try(r Request) (Answer, error) {
 		}
 		body = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequest(r.Method, s.URL+r.Path, body)
+	req, err := http.NewRequest(r.Method, c.URL+r.Path, body)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -26,7 +26,7 @@ func (db *DB) AuditSnapshot(ctx context.Context, fn func(store.AuditView) error)
 		return err
 	}
 	defer db.snapshots.put(nil)
-	c, err := db.reconnect("PRAGMA query_only = ON")
+	c, err := db.reconnect(ctx, "PRAGMA query_only = ON")
 	if err != nil {
 		return interpret(ctx, err)
 	}

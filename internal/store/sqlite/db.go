@@ -52,7 +52,7 @@ func read[T any](ctx context.Context, db *DB, operation string, query func(*sqli
 		return found, err
 	}
 	if c == nil {
-		if c, err = db.reconnect("PRAGMA query_only = ON"); err != nil {
+		if c, err = db.reconnect(ctx, "PRAGMA query_only = ON"); err != nil {
 			return found, interpret(ctx, err)
 		}
 	}

@@ -59,12 +59,18 @@ func recognize(c *sqlite.Conn, path string) (version int, err error) {
 	return version, nil
 }
 
+// version is recognize, and waits for other processes.
+func (db *DB) version(ctx context.Context, c *sqlite.Conn) (version int, err error) {
+	err = db.patiently(ctx, func() error { version, err = recognize(c, db.file.path); return err })
+	return version, err
+}
+
 // migrate brings the schema up to date, one transaction a step. Whoever comes second,
 // another process perhaps, waits for the first and finds the step done. After an
 // error the connection must be closed, which takes an unfinished step back.
 func (db *DB) migrate(ctx context.Context, c *sqlite.Conn) error {
 	for {
-		version, err := recognize(c, db.file.path)
+		version, err := db.version(ctx, c)
 		if err != nil || version == len(migrations) {
 			return err
 		}

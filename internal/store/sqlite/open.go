@@ -79,25 +79,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 
 // first opens the first connection and makes the file fit to be used.
 func (db *DB) first(ctx context.Context) (*sqlite.Conn, error) {
-	c, err := db.connect()
+	c, err := db.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = db.patiently(ctx, func() error { _, err := recognize(c, db.file.path); return err })
-	if err == nil && !db.readOnly {
-		err = db.patiently(ctx, func() error { return sqlitex.ExecuteTransient(c, "PRAGMA journal_mode = WAL", nil) })
-		if err == nil {
-			err = db.migrate(ctx, c)
-		}
-	}
-	var version int
-	if err == nil {
-		// A read makes sure that there is a log to be noted.
-		version, err = recognize(c, db.file.path)
-	}
-	if err == nil && version < len(migrations) {
-		err = errors.New("its schema is older than this strongroom's: start the server once, which brings it up to date")
-	}
+	err = db.prepare(ctx, c)
 	if err == nil {
 		err = db.file.opened()
 	}
@@ -107,9 +93,28 @@ func (db *DB) first(ctx context.Context) (*sqlite.Conn, error) {
 	return c, nil
 }
 
+// prepare brings the file to WAL and to this binary's schema. It ends with a read,
+// after which there is a log.
+func (db *DB) prepare(ctx context.Context, c *sqlite.Conn) error {
+	version, err := db.version(ctx, c)
+	if err != nil {
+		return err
+	}
+	if db.readOnly {
+		if version < len(migrations) {
+			return errors.New("its schema is older than this strongroom's: start the server once, which brings it up to date")
+		}
+		return nil
+	}
+	if err := db.execute(ctx, c, "PRAGMA journal_mode = WAL"); err != nil {
+		return err
+	}
+	return db.migrate(ctx, c)
+}
+
 // connect opens a connection. It never waits for a lock by itself: patiently does,
 // and honours the context.
-func (db *DB) connect() (*sqlite.Conn, error) {
+func (db *DB) connect(ctx context.Context) (*sqlite.Conn, error) {
 	flags := sqlite.OpenReadWrite
 	if db.readOnly {
 		flags = sqlite.OpenReadOnly
@@ -122,7 +127,7 @@ func (db *DB) connect() (*sqlite.Conn, error) {
 	err = c.SetDefensive(true)
 	for _, setting := range settings {
 		if err == nil {
-			err = sqlitex.ExecuteTransient(c, setting, nil)
+			err = db.execute(ctx, c, setting)
 		}
 	}
 	if err != nil {
@@ -131,22 +136,22 @@ func (db *DB) connect() (*sqlite.Conn, error) {
 	return c, nil
 }
 
-// reconnect opens a connection once the file is known.
-func (db *DB) reconnect(settings ...string) (*sqlite.Conn, error) {
+// reconnect opens a connection once the file is known, and none to another file.
+func (db *DB) reconnect(ctx context.Context, settings ...string) (*sqlite.Conn, error) {
 	if err := db.file.intact(); err != nil {
 		return nil, err
 	}
-	c, err := db.connect()
+	c, err := db.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, setting := range settings {
 		if err == nil {
-			err = sqlitex.ExecuteTransient(c, setting, nil)
+			err = db.execute(ctx, c, setting)
 		}
 	}
 	if err == nil {
-		_, err = pragma(c, "PRAGMA user_version") // SQLite opens the file with the first read
+		_, err = db.version(ctx, c) // SQLite opens the file with the first read
 	}
 	if err == nil {
 		err = db.file.intact()
@@ -155,4 +160,9 @@ func (db *DB) reconnect(settings ...string) (*sqlite.Conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// execute runs a statement once.
+func (db *DB) execute(ctx context.Context, c *sqlite.Conn, statement string) error {
+	return db.patiently(ctx, func() error { return sqlitex.ExecuteTransient(c, statement, nil) })
 }

@@ -36,18 +36,21 @@ func (db *DB) write(ctx context.Context, fn func(*tx) error) (err error) {
 		return err
 	}
 	defer func() { db.writer.put(c) }()
-	if c == nil {
-		if c, err = db.reconnect(); err != nil {
+	if !c.AutocommitEnabled() {
+		// The last transaction could not be rolled back. The replacement is opened before
+		// the broken connection is closed: the last one to close takes the log with it.
+		fresh, err := db.reconnect(ctx)
+		if err != nil {
 			return interpret(ctx, err)
 		}
+		_ = c.Close() // whatever it says, it is gone
+		c = fresh
 	}
 	defer func() {
-		// Whatever happened, a panic in fn included, no transaction stays open. A
-		// connection that cannot even roll back is given up.
+		// Whatever happened, a panic in fn included, the transaction ends here.
 		if !c.AutocommitEnabled() {
 			if _, undo := run(c, "ROLLBACK", nil); undo != nil {
-				err = errors.Join(err, undo, c.Close())
-				c = nil
+				err = errors.Join(err, undo)
 			}
 		}
 	}()
@@ -92,7 +95,7 @@ type tx struct {
 	ctx context.Context
 	// conn is nil once the transaction is over.
 	conn *sqlite.Conn
-	// lost is why SQLite took the whole transaction back by itself.
+	// lost is why the whole transaction is given up.
 	lost error
 	// named are the heads that UncheckpointedHeads gave.
 	named []store.AuditHead
@@ -106,15 +109,19 @@ func (t *tx) usable() error {
 	return t.lost
 }
 
-// interpret is interpret, and notes where the whole transaction has been taken back,
-// as SQLite may do after a full disk or an I/O error.
+// interpret is interpret, and gives the transaction up where the database failed, or
+// where SQLite took the whole transaction back by itself: what runs after that would
+// run outside of it.
 func (t *tx) interpret(err error) error {
 	err = interpret(t.ctx, err)
-	if err != nil && t.conn.AutocommitEnabled() {
-		if !errors.Is(err, store.ErrUnavailable) {
-			err = fmt.Errorf("%w: the transaction was taken back: %w", store.ErrUnavailable, err)
-		}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrUnavailable):
 		t.lost = err
+	case t.conn.AutocommitEnabled():
+		t.lost = fmt.Errorf("%w: the transaction was taken back: %w", store.ErrUnavailable, err)
+		return t.lost
 	}
 	return err
 }

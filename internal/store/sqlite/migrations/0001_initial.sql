@@ -65,6 +65,7 @@ CREATE TABLE service_accounts (
   updated_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX service_accounts_organization ON service_accounts (organization_id, created_at, id);
 CREATE UNIQUE INDEX service_accounts_name ON service_accounts (organization_id, name) WHERE organization_id IS NOT NULL;
 CREATE UNIQUE INDEX service_accounts_system_name ON service_accounts (name) WHERE organization_id IS NULL;
 

@@ -1,0 +1,39 @@
+# make test is all a fresh clone needs: it installs what is missing and runs everything.
+
+.PHONY: test check setup build bench fuzz docs vulnerabilities
+
+# How long each fuzz target runs in make fuzz.
+FUZZTIME ?= 20s
+
+test: setup check
+	go test -race ./...
+
+# What is wrong with the code before it runs.
+check:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'd:"; echo "$$unformatted"; exit 1; fi
+	go mod verify
+	go mod tidy -diff
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+
+setup:
+	@scripts/setup
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o strongroom ./cmd/strongroom
+
+# The parts, then the whole: figures and their ratios to the stated limits.
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./test/load
+
+# Every fuzz target for a while; make test runs their seeds.
+fuzz:
+	@scripts/fuzz $(FUZZTIME)
+
+docs:
+	go run ./cmd/strongroom config-reference > docs/configuration.md
+
+# Known vulnerabilities in what we depend on; asks the Go vulnerability database.
+vulnerabilities:
+	go tool -modfile=tools/go.mod govulncheck ./...

@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"strongroom/internal/store"
+)
+
+// Interpret is interpret.
+var Interpret = interpret
+
+// SetMaxPages bounds the size of the database, as a full disk would; 0 lifts the
+// bound. It returns how many pages there are.
+func (db *DB) SetMaxPages(ctx context.Context, pages int) (count int, err error) {
+	c, err := db.writer.take(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer db.writer.put(c)
+	if pages == 0 {
+		pages = 1 << 30
+	}
+	if _, err := pragma(c, fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		return 0, err
+	}
+	return pragma(c, "PRAGMA page_count")
+}
+
+// BreakWriter leaves a transaction open on the writer, as a rollback that fails does.
+func (db *DB) BreakWriter(ctx context.Context) error {
+	c, err := db.writer.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.writer.put(c)
+	return db.begin(ctx, c)
+}
+
+// RunInTx runs a statement in the transaction.
+func RunInTx(t store.Tx, statement string) error {
+	_, err := t.(*tx).run(statement, nil)
+	return err
+}

@@ -1,0 +1,95 @@
+package fault_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"strongroom"
+	"strongroom/internal/app"
+	"strongroom/internal/app/apptest"
+	"strongroom/internal/audit"
+	"strongroom/internal/store"
+)
+
+// openStore opens the database of a data directory to look at it.
+func openStore(t *testing.T, dir string) (app.Config, store.Store) {
+	t.Helper()
+	c := apptest.Config(t, dir)
+	s, err := app.OpenStore(t.Context(), c)
+	if err != nil {
+		t.Fatalf("the database does not open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return c, s
+}
+
+// wantVerified fails the test unless the audit log verifies without a problem; against
+// the off-host checkpoint too, where one is given.
+func wantVerified(t *testing.T, dir string, checkpoint ...byte) audit.Report {
+	t.Helper()
+	c, s := openStore(t, dir)
+	defer s.Close()
+	keys, err := app.VerificationKeys(t.Context(), c, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Keys: keys, Checkpoint: checkpoint})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() {
+		t.Errorf("the audit log has %d problems, the first: %s", report.ProblemCount, report.Problems[0].Text)
+	}
+	return report
+}
+
+// events returns the whole audit log, oldest first.
+func events(t *testing.T, dir string) []strongroom.Event {
+	t.Helper()
+	_, s := openStore(t, dir)
+	defer s.Close()
+	var exported bytes.Buffer
+	if err := audit.Export(t.Context(), s, &exported); err != nil {
+		t.Fatal(err)
+	}
+	var all []strongroom.Event
+	for d := json.NewDecoder(&exported); d.More(); {
+		var line struct{ Event strongroom.Event }
+		if err := d.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, line.Event)
+	}
+	return all
+}
+
+// wantOnRecord fails the test unless every answer has its allowed read in the log.
+func wantOnRecord(t *testing.T, dir string, answers []apptest.Answer) {
+	t.Helper()
+	if len(answers) == 0 {
+		t.Fatal("no read was answered, so nothing is tested")
+	}
+	recorded := map[string]bool{}
+	for _, e := range events(t, dir) {
+		if e.Action == strongroom.ActionCredentialRead && e.Outcome == strongroom.OutcomeAllowed {
+			recorded[e.RequestID] = true
+		}
+	}
+	for _, a := range answers {
+		if id := a.Header.Get("X-Request-ID"); !recorded[id] {
+			t.Errorf("the read %q was answered and is not on record", id)
+		}
+	}
+}
+
+// wantRecorded fails the test unless the log has such an event.
+func wantRecorded(t *testing.T, dir, what string, is func(strongroom.Event) bool) {
+	t.Helper()
+	for _, e := range events(t, dir) {
+		if is(e) {
+			return
+		}
+	}
+	t.Errorf("the audit log has no event of %s", what)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"strongroom/internal/app"
+	"strongroom/internal/app/apptest"
+)
+
+// BenchmarkSecretsRead is a read from door to door without the network: identity, policy,
+// store, seal, and the durable audit record that concurrent reads share.
+func BenchmarkSecretsRead(b *testing.B) {
+	s := apptest.Start(b, func(c *app.Config) {
+		c.CredentialsPerProvider, c.CredentialsPerUser, c.AccountRate, c.AddressRate, c.LogLevel = 0, 0, 0, 0, "info"
+	})
+	stock, err := fill(context.Background(), s.App, 1000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	handler, err := s.App.Handler(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			r := httptest.NewRequest(http.MethodGet, "/api/integrations/credentials/"+stock.ids[i%len(stock.ids)].String()+"/credentials", nil)
+			r.Header.Set("X-API-Key", stock.key)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != http.StatusOK {
+				b.Errorf("answered %d: %s", w.Code, w.Body)
+				return
+			}
+		}
+	})
+}

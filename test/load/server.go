@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// server is `strongroom serve` as a process.
+type server struct {
+	binary, dir, address string
+	process              *exec.Cmd
+}
+
+func startServer(ctx context.Context, dir string) (*server, error) {
+	s := &server{binary: filepath.Join(dir, "strongroom"), dir: dir}
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "strongroom/cmd/strongroom")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("the server does not build: %w", err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.address = free.Addr().String()
+	if err := free.Close(); err != nil {
+		return nil, err
+	}
+	_, err = s.start(ctx)
+	return s, err
+}
+
+// start starts the process and returns how long it took until it was ready, in
+// milliseconds.
+func (s *server) start(ctx context.Context) (float64, error) {
+	s.process = exec.CommandContext(ctx, s.binary, "serve", "--data", s.dir, "--addr", s.address, "--credentials-per-provider", "0", "--credentials-per-user", "0")
+	log, err := os.Create(filepath.Join(s.dir, "server.log"))
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	s.process.Stderr = log
+	began := time.Now()
+	if err := s.process.Start(); err != nil {
+		return 0, err
+	}
+	for time.Since(began) < 10*time.Second {
+		res, err := http.Get("http://" + s.address + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			return float64(time.Since(began).Microseconds()) / 1000, nil
+		}
+	}
+	return 0, errors.New("the server was not ready in 10 s")
+}
+
+func (s *server) stop() error {
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.process.Wait()
+}
+
+// restart stops and starts the server and returns how long each start took.
+func (s *server) restart(ctx context.Context, times int) ([]float64, error) {
+	var took []float64
+	for range times {
+		if err := s.stop(); err != nil {
+			return nil, err
+		}
+		t, err := s.start(ctx)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, t)
+	}
+	return took, nil
+}
+
+// measured is one round: reads a second, µs of the server's CPU a read, latencies in ms.
+type measured struct{ rate, cpu, p50, p99 float64 }
+
+// read reads n times over as many connections, each credential as likely as any other.
+func (s *server) read(stock stocked, connections, n int) (measured, error) {
+	before, err := processCPU(s.process.Process.Pid)
+	if err != nil {
+		return measured{}, err
+	}
+	began := time.Now()
+	var left atomic.Int64
+	left.Store(int64(n))
+	var mu sync.Mutex
+	var latencies []float64
+	var failed error
+	var readers sync.WaitGroup
+	for range connections {
+		readers.Go(func() {
+			took, err := s.reader(stock, &left)
+			mu.Lock()
+			defer mu.Unlock()
+			latencies, failed = append(latencies, took...), errors.Join(failed, err)
+		})
+	}
+	readers.Wait()
+	took := time.Since(began)
+	after, err := processCPU(s.process.Process.Pid)
+	if err = errors.Join(failed, err); err != nil {
+		return measured{}, err
+	}
+	slices.Sort(latencies)
+	count := len(latencies)
+	return measured{
+		rate: float64(count) / took.Seconds(), cpu: float64((after - before).Nanoseconds()) / 1000 / float64(count),
+		p50: latencies[count/2], p99: latencies[count*99/100],
+	}, nil
+}
+
+// reader reads over one connection until none are left, and returns each one's latency.
+func (s *server) reader(stock stocked, left *atomic.Int64) ([]float64, error) {
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	var latencies []float64
+	for left.Add(-1) >= 0 {
+		id := stock.ids[rand.IntN(len(stock.ids))]
+		began := time.Now()
+		if _, err := fmt.Fprintf(conn, "GET /api/integrations/credentials/%s/credentials HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\n\r\n", id, s.address, stock.key); err != nil {
+			return latencies, err
+		}
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return latencies, err
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			return latencies, err
+		}
+		if res.StatusCode != http.StatusOK {
+			return latencies, fmt.Errorf("a read was answered %d: %.200s", res.StatusCode, body)
+		}
+		latencies = append(latencies, float64(time.Since(began).Microseconds())/1000)
+	}
+	return latencies, nil
+}
