@@ -42,7 +42,7 @@ func (s *Service) checkGrants(grants []strongroom.Grant, now time.Time) ([]stron
 			if !ok {
 				add("There is no such provider; the catalog lists those there are", "enum", i, "providers", j)
 			}
-			g.Providers[j] = known.Name
+			g.Providers[j] = known.Provider
 		}
 		if !mayExpire(g.ExpiresAt, now) {
 			add(messageExpiry, "value", i, "expires_at")

@@ -35,7 +35,7 @@ func (s *Service) Create(ctx context.Context, caller strongroom.Caller, n strong
 	owner := caller.ID
 	c := strongroom.Credential{
 		ID: id, OrganizationID: caller.OrganizationID, UserID: &owner,
-		Name: strings.TrimSpace(n.Name), Provider: provider.Name, Type: n.Type, Status: strongroom.StatusActive,
+		Name: strings.TrimSpace(n.Name), Provider: provider.Provider, Type: n.Type, Status: strongroom.StatusActive,
 		ModifiedBy: caller.ID, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	checked, sealed, err := s.checkAndSeal(ctx, c, n.Data)

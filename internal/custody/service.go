@@ -73,7 +73,7 @@ func (s *Service) List(ctx context.Context, caller strongroom.Caller, q strongro
 		if !ok {
 			return nil, strongroom.Errorf(strongroom.CodeInvalidProvider, "There is no such provider; the catalog lists those there are")
 		}
-		filter.Provider = p.Name
+		filter.Provider = p.Provider
 	}
 	if reach := policy.Scope(caller, now); !reach.All {
 		filter.Within = &store.Within{CredentialIDs: reach.CredentialIDs, Providers: reach.Providers}
