@@ -114,9 +114,9 @@ func printReport(w io.Writer, r audit.Report) error {
 		}
 	}
 	if !r.OK() {
-		return fmt.Errorf("the audit log is not as it was written: %d problems found", r.ProblemCount)
+		return fmt.Errorf("the audit log is not as it was written (problems: %d)", r.ProblemCount)
 	}
-	_, err := fmt.Fprintf(w, "The audit log is whole: %d events in %d chains, %d checkpoints.\n", r.Events, r.Chains, r.Checkpoints)
+	_, err := fmt.Fprintf(w, "The audit log is whole (events: %d, chains: %d, checkpoints: %d).\n", r.Events, r.Chains, r.Checkpoints)
 	if err == nil && len(r.Unclosed) > 0 {
 		_, err = fmt.Fprintf(w, "Chains without an end, whose processes run or have crashed: %d.\n", len(r.Unclosed))
 	}

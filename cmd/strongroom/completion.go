@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -119,6 +120,20 @@ func steps(places []place) string {
 	return strings.Join(patterns, "|")
 }
 
+// valued writes the case patterns of all flags that a value follows: that value is no
+// command, whatever it looks like.
+func valued(places []place) string {
+	var patterns []string
+	for _, p := range places {
+		for _, f := range p.flags {
+			if !f.lone && !slices.Contains(patterns, f.text) {
+				patterns = append(patterns, f.text)
+			}
+		}
+	}
+	return strings.Join(patterns, "|")
+}
+
 // writeBash writes a function that finds the command the words name, and then offers
 // its commands and flags. Where it offers nothing, bash completes file names.
 func writeBash(w io.Writer, places []place) {
@@ -128,10 +143,11 @@ _strongroom() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$at ${COMP_WORDS[i]}" in
         %s) at="${at:+$at }${COMP_WORDS[i]}" ;;
+        *) case "${COMP_WORDS[i]}" in %s) ((i++)) ;; esac ;;
         esac
     done
     case "$at $prev" in
-`, steps(places))
+`, steps(places), valued(places))
 	for _, p := range places {
 		for _, f := range p.flags {
 			if f.values != nil {
@@ -152,15 +168,16 @@ _strongroom() {
 func writeZsh(w io.Writer, places []place) {
 	fmt.Fprintf(w, `#compdef strongroom
 _strongroom() {
-    local at= word
+    local at= i
     local -a offered
-    for word in ${words[2,CURRENT-1]}; do
-        case "$at $word" in
-        %s) at="${at:+$at }$word" ;;
+    for ((i = 2; i < CURRENT; i++)); do
+        case "$at ${words[i]}" in
+        %s) at="${at:+$at }${words[i]}" ;;
+        *) case "${words[i]}" in %s) ((i++)) ;; esac ;;
         esac
     done
     case "$at ${words[CURRENT-1]}" in
-`, strings.ReplaceAll(steps(places), "|", " | "))
+`, steps(places), valued(places))
 	for _, p := range places {
 		for _, f := range p.flags {
 			if f.values != nil {
@@ -195,17 +212,24 @@ func writeFish(w io.Writer, places []place) {
 	fmt.Fprintf(w, `# fish completion for strongroom
 function __strongroom_at
     set -l at ''
+    set -l value no
     set -l typed (commandline -opc)
     for word in $typed[2..-1]
+        if test $value = yes
+            set value no
+            continue
+        end
         switch "$at $word"
             case %s
                 set at (string trim -- "$at $word")
+            case '*'
+                contains -- $word %s; and set value yes
         end
     end
     test "$at" = "$argv[1]"
 end
 complete -c strongroom -f
-`, strings.ReplaceAll(steps(places), "|", " "))
+`, strings.ReplaceAll(steps(places), "|", " "), strings.ReplaceAll(valued(places), "|", " "))
 	for _, p := range places {
 		condition := quoteShell(fmt.Sprintf("__strongroom_at %q", p.path))
 		for _, c := range p.commands {

@@ -48,6 +48,9 @@ func Run(ctx context.Context, c app.Config, screen io.Writer) (err error) {
 
 	// Only now do the files stand that the directory's defaults are made from.
 	c = c.WithDefaults()
+	if err := c.Validate(true); err != nil {
+		return err
+	}
 	a, err := app.Open(ctx, c, "dev", c.Logger(log))
 	if err != nil {
 		return err

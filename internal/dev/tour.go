@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,7 +35,7 @@ func (t *tour) say(format string, args ...any) { _, _ = fmt.Fprintf(t.screen, fo
 
 // show does the main job once, each step a real call, and says how to repeat it.
 func (t *tour) show(ctx context.Context) error {
-	t.say("Strongroom dev\n\n   Server      %s\n   API         %s/docs\n   Log         %s\n   Tokens      %s\n",
+	t.say("Strongroom dev\n\n   Server      %s\n   Handbook    %s/docs\n   Log         %s\n   Tokens      %s\n",
 		t.url, t.url, t.home.path(logFile), t.home.path(stateFile))
 	for _, note := range t.notes {
 		t.say("   Note        %s\n", note)
@@ -125,7 +126,7 @@ func (t *tour) recorded(ctx context.Context) error {
 		return fmt.Errorf("the audit log cannot be read: %w", err)
 	}
 	t.step(4, "An admin sees both on record", http.MethodGet, path, a, "")
-	for _, e := range page.Events {
+	for _, e := range slices.Backward(page.Events) {
 		t.say("   %s  %-15s  %-7s  by %s %s\n", e.Time.Format(time.RFC3339), e.Action, e.Outcome, e.PrincipalKind, orDash(e.PrincipalID))
 	}
 	return nil
