@@ -131,6 +131,26 @@ func TestSQLiteARowWithoutAProperIDIsNamed(t *testing.T) {
 	}
 }
 
+func TestSQLiteNamesColumnsOfTheWrongLength(t *testing.T) {
+	for name, statement := range map[string]string{
+		"an organization with a byte too many": `UPDATE audit_events SET organization_id = CAST(organization_id || x'00' AS BLOB) WHERE sequence = 2`,
+		"a hash with a byte too many":          `UPDATE audit_events SET hash = CAST(hash || x'00' AS BLOB) WHERE sequence = 2`,
+		"a head's key id with a byte too many": `UPDATE audit_heads SET key_id = CAST(key_id || x'00' AS BLOB)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log.db")
+			db := openSQLite(t, path)
+			makeScene(t, db)
+			if err := rawly(t, path, "DROP TRIGGER audit_events_never_change", statement); err != nil {
+				t.Fatal(err)
+			}
+			if r := verify(t, db, audit.VerifyOptions{}); r.OK() || r.Problems[0].Kind != audit.KindUnreadable {
+				t.Errorf("the report is %+v, want it named as unreadable", r)
+			}
+		})
+	}
+}
+
 func TestSQLiteKeepsItsTriggersInTheWayOfChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
 	makeScene(t, openSQLite(t, path))

@@ -61,7 +61,7 @@ func (v *verifier) run(ctx context.Context, view store.AuditView) error {
 	}
 	heads, err := view.Heads()
 	if err != nil {
-		return err
+		return v.unlisted(ctx, "heads", err)
 	}
 	byChain := make(map[uuid.UUID]store.AuditHead, len(heads))
 	for _, h := range heads {
@@ -69,7 +69,7 @@ func (v *verifier) run(ctx context.Context, view store.AuditView) error {
 	}
 	chains, err := view.Chains()
 	if err != nil {
-		return err
+		return v.unlisted(ctx, "chains", err)
 	}
 	seen := make(map[uuid.UUID]bool, len(chains))
 	for _, chain := range chains {
@@ -115,6 +115,16 @@ func (v *verifier) of(chain uuid.UUID) *claims {
 		v.claims[chain] = c
 	}
 	return c
+}
+
+// unlisted reports that not even the list of a part of the log can be read; what would
+// have been found through the list is not looked at.
+func (v *verifier) unlisted(ctx context.Context, what string, err error) error {
+	if stop(ctx, err) {
+		return err
+	}
+	v.report.add(KindUnreadable, uuid.Nil, 0, "the list of %s cannot be read, so that no event was verified: %v", what, err)
+	return nil
 }
 
 // stop tells whether an error of the view ends the verification. Any other is a

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -13,11 +12,7 @@ import (
 	"strongroom"
 )
 
-const (
-	jsonType = "application/json"
-	// readyTimeout bounds how long /readyz looks.
-	readyTimeout = 3 * time.Second
-)
+const jsonType = "application/json"
 
 // operation is one call of the API: how it is served, and what the document says of it.
 type operation struct {

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -35,7 +34,7 @@ func (s *server) registerPages() error {
 	s.page("/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = writeJSON(w, http.StatusOK, api.Health{Status: "ok"})
 	}))
-	s.page("/readyz", http.HandlerFunc(s.ready))
+	s.page("/readyz", &readiness{checks: s.Checks, clock: s.Clock})
 	return nil
 }
 
@@ -54,25 +53,6 @@ func static(contentType string, body []byte) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		_, _ = w.Write(body)
 	})
-}
-
-// ready answers whether the service can do its work now, and if not, why.
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	health := api.Health{Status: "ok"}
-	status := http.StatusOK
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	for _, c := range s.Checks {
-		check := api.HealthCheck{Name: c.Name, Status: "ok"}
-		if err := c.Ready(ctx); err != nil {
-			reason := err.Error()
-			check.Status, check.Reason = "unavailable", &reason
-			health.Status, status = "unavailable", http.StatusServiceUnavailable
-			w.Header().Set("Retry-After", "2")
-		}
-		health.Checks = append(health.Checks, check)
-	}
-	_ = writeJSON(w, status, health)
 }
 
 // What docs.html is rendered from.

@@ -40,12 +40,12 @@ func scanKey(r *row) strongroom.APIKey {
 // KeyByHash implements store.Accounts.
 func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (store.KeyHolder, error) {
 	return read(ctx, db, "key_by_hash", func(c *sqlite.Conn) (store.KeyHolder, error) {
-		return one(c, `SELECT `+keyColumns+`, `+accountColumns+`
+		return one(c, `SELECT k.hash, `+keyColumns+`, `+accountColumns+`
 			FROM api_keys k JOIN service_accounts a ON a.id = k.service_account_id
 			WHERE k.hash = ?`,
 			func(p *params) { p.blob(hash[:]) },
 			func(r *row) store.KeyHolder {
-				return store.KeyHolder{Hash: hash, Key: scanKey(r), Account: scanAccount(r)}
+				return store.KeyHolder{Hash: r.hash(), Key: scanKey(r), Account: scanAccount(r)}
 			})
 	})
 }

@@ -103,7 +103,12 @@ func stream[T any](v *view, query string, bind func(*params), scan func(*row) T)
 				return
 			}
 			r := row{stmt: stmt}
-			if found := scan(&r); !yield(found, nil) {
+			found := scan(&r)
+			if r.err != nil {
+				yield(none, r.err)
+				return
+			}
+			if !yield(found, nil) {
 				return
 			}
 		}

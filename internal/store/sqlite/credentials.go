@@ -38,7 +38,7 @@ func (db *DB) Credential(ctx context.Context, organization, id uuid.UUID) (stron
 
 // SealedCredential implements store.Credentials.
 func (db *DB) SealedCredential(ctx context.Context, organization, id uuid.UUID) (store.SealedCredential, error) {
-	return read(ctx, db, "sealed_credential", func(c *sqlite.Conn) (store.SealedCredential, error) {
+	return readRecorded(ctx, db, "sealed_credential", func(c *sqlite.Conn) (store.SealedCredential, error) {
 		return one(c, `SELECT `+credentialColumns+`, sealed FROM credentials
 			WHERE id = ? AND organization_id = ? AND deleted_at IS NULL`,
 			func(p *params) { p.uuid(id); p.uuid(organization) },

@@ -34,12 +34,21 @@ func (db *DB) Close() (err error) {
 	return err
 }
 
-// read runs a query on one of the readers.
+// read runs a query on one of the readers, if the file still stands at its path.
 //
-// It looks whether the file still stands at its path, but not at the log: a
-// connection goes on reading what was committed, whatever has become of the log's
-// name, and whoever hands out a secret writes an audit record, which looks at both.
+// It does not look at the log: a connection goes on reading what was committed,
+// whatever has become of the log's name.
 func read[T any](ctx context.Context, db *DB, operation string, query func(*sqlite.Conn) (T, error)) (found T, err error) {
+	if err := db.file.present(); err != nil {
+		return found, err
+	}
+	return readRecorded(ctx, db, operation, query)
+}
+
+// readRecorded is read for what is used only together with an audit record: to write
+// that one looks at the file and the log both, before and after, so that looking here
+// as well would cost a secrets read twice and tell nothing more.
+func readRecorded[T any](ctx context.Context, db *DB, operation string, query func(*sqlite.Conn) (T, error)) (found T, err error) {
 	if db.observe != nil {
 		defer db.observed(operation, time.Now(), &err)
 	}
@@ -48,9 +57,6 @@ func read[T any](ctx context.Context, db *DB, operation string, query func(*sqli
 		return found, err
 	}
 	defer func() { db.readers.put(c) }()
-	if err := db.file.present(); err != nil {
-		return found, err
-	}
 	if c == nil {
 		if c, err = db.reconnect(ctx, "PRAGMA query_only = ON"); err != nil {
 			return found, interpret(ctx, err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,13 +89,24 @@ func (r *row) blob() []byte {
 }
 
 func (r *row) uuid() (id uuid.UUID) {
-	r.stmt.ColumnBytes(r.next(), id[:])
+	r.exactly(id[:])
 	return id
 }
 
 func (r *row) hash() (h [32]byte) {
-	r.stmt.ColumnBytes(r.next(), h[:])
+	r.exactly(h[:])
 	return h
+}
+
+// exactly fills b from the next column. Another length than b's is damage: cut or padded
+// in silence, it would be read as what it is not.
+func (r *row) exactly(b []byte) {
+	i := r.next()
+	if n := r.stmt.ColumnLen(i); n != len(b) {
+		r.fail(fmt.Errorf("the database is damaged: column %s has %d bytes, not %d", r.stmt.ColumnName(i), n, len(b)))
+		return
+	}
+	r.stmt.ColumnBytes(i, b)
 }
 
 func (r *row) time() time.Time { return time.UnixMicro(r.int()).UTC() }
