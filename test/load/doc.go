@@ -3,6 +3,7 @@
 //
 // It stores credentials in a database of its own, builds and starts `strongroom serve`
 // on it, reads over many connections at once, and takes the server's own CPU time and
-// memory from the operating system. The machine's other work shows in reads a second;
-// far less in CPU a read. It never fails on a figure: it prints them.
+// memory from the operating system. In turn with it, round by round, it reads from a bare
+// program that does the least there is to do (bare.go): the ratio of the two holds on a
+// slow or busy machine too. It never fails on a figure: it prints them.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,10 +27,14 @@ func main() {
 func run(ctx context.Context) error {
 	credentials := flag.Int("credentials", 10_000, "credentials stored")
 	connections := flag.Int("connections", 64, "connections reading at once")
-	rounds := flag.Int("rounds", 5, "rounds of reading; the median is quoted")
+	rounds := flag.Int("rounds", 5, "rounds of reading, each over the service and over the bare program; medians are quoted")
 	reads := flag.Int("reads", 40_000, "reads a round")
+	serve := flag.String("serve-bare", "", "directory to serve the bare program from (the benchmark starts itself with it)")
+	address := flag.String("address", "", "with -serve-bare: address to listen on")
 	flag.Parse()
-
+	if *serve != "" {
+		return serveBare(ctx, *serve, *address)
+	}
 	dir, err := os.MkdirTemp("", "strongroom-load")
 	if err != nil {
 		return err
@@ -40,39 +45,62 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := startServer(ctx, dir)
+	ours, floor, err := startBoth(ctx, dir, stock)
 	if err != nil {
 		return err
 	}
-	defer server.stop()
-
-	// The first round notes on every credential that it was used, and warms up.
-	if _, err := server.read(stock, *connections, max(*reads, *credentials)); err != nil {
-		return err
-	}
-	var cpu, rate, p50, p99 []float64
-	for i := range *rounds {
-		m, err := server.read(stock, *connections, *reads)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("round %d: %6.0f reads/s, %5.1f µs CPU a read, p50 %5.2f ms, p99 %5.2f ms\n", i+1, m.rate, m.cpu, m.p50, m.p99)
-		cpu, rate, p50, p99 = append(cpu, m.cpu), append(rate, m.rate), append(p50, m.p50), append(p99, m.p99)
-	}
-	peak, err := server.peakMemory()
+	defer func() { _ = errors.Join(ours.stop(), floor.stop()) }()
+	f, err := compare(ours, floor, stock, *rounds, *connections, *reads)
 	if err != nil {
 		return err
 	}
-	starts, err := server.restart(ctx, *rounds)
-	if err != nil {
+	if f.peak, err = ours.peakMemory(); err != nil {
 		return err
 	}
-	fmt.Printf("\nmedians of %d rounds, %d credentials, %d connections\n", *rounds, *credentials, *connections)
-	fmt.Printf("reads a second     %8.0f   (p50 %.2f ms, p99 %.2f ms; load and server share the machine)\n", median(rate), median(p50), median(p99))
-	report("CPU a read", median(cpu), "µs", float64(limitCPU.Microseconds()))
-	report("peak memory", float64(peak)/(1<<20), "MB", limitMemory>>20)
-	report("start", median(starts), "ms", float64(limitStart.Milliseconds()))
+	if f.starts, err = ours.restart(ctx, *rounds); err != nil {
+		return err
+	}
+	fmt.Printf("\nmedians of %d rounds, %d credentials, %d connections; load and server share the machine\n", *rounds, *credentials, *connections)
+	f.print()
 	return nil
+}
+
+// figures are what the rounds gave: CPU in microseconds a read, starts in milliseconds.
+type figures struct {
+	cpu, rate, p50, p99, ratio, bareCPU, bareRate, starts []float64
+	peak                                                  int64
+}
+
+// compare reads from the service and from the bare program in turn.
+func compare(ours, floor *server, stock stocked, rounds, connections, reads int) (f figures, err error) {
+	// The first round notes on every credential that it was used, and warms up both.
+	for _, s := range []*server{ours, floor} {
+		if _, err := s.read(stock, connections, max(reads, len(stock.ids))); err != nil {
+			return f, err
+		}
+	}
+	for i := range rounds {
+		m, err := ours.read(stock, connections, reads)
+		if err != nil {
+			return f, err
+		}
+		b, err := floor.read(stock, connections, reads)
+		if err != nil {
+			return f, err
+		}
+		fmt.Printf("round %d: %6.0f reads/s, %5.1f µs CPU a read, p50 %5.2f ms, p99 %5.2f ms; bare %6.0f reads/s, %5.1f µs\n", i+1, m.rate, m.cpu, m.p50, m.p99, b.rate, b.cpu)
+		f.cpu, f.rate, f.p50, f.p99 = append(f.cpu, m.cpu), append(f.rate, m.rate), append(f.p50, m.p50), append(f.p99, m.p99)
+		f.ratio, f.bareCPU, f.bareRate = append(f.ratio, m.cpu/b.cpu), append(f.bareCPU, b.cpu), append(f.bareRate, b.rate)
+	}
+	return f, nil
+}
+
+func (f figures) print() {
+	fmt.Printf("reads a second     %8.0f   (p50 %.2f ms, p99 %.2f ms); the bare program %.0f\n", median(f.rate), median(f.p50), median(f.p99), median(f.bareRate))
+	report("CPU a read", median(f.cpu), "µs", float64(limitCPU.Microseconds()))
+	fmt.Printf("%-18s %8.2f    of the bare program's %.1f µs\n", "", median(f.ratio), median(f.bareCPU))
+	report("peak memory", float64(f.peak)/(1<<20), "MB", limitMemory>>20)
+	report("start", median(f.starts), "ms", float64(limitStart.Milliseconds()))
 }
 
 func report(what string, got float64, unit string, limit float64) {

@@ -19,36 +19,64 @@ import (
 	"time"
 )
 
-// server is `strongroom serve` as a process.
+// server is what is read from, as a process.
 type server struct {
-	binary, dir, address string
-	process              *exec.Cmd
+	// command is its program and arguments.
+	command      []string
+	log, address string
+	process      *exec.Cmd
 }
 
-func startServer(ctx context.Context, dir string) (*server, error) {
-	s := &server{binary: filepath.Join(dir, "strongroom"), dir: dir}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "strongroom/cmd/strongroom")
+// startBoth builds and starts the service, and starts the bare program, which is this
+// program itself.
+func startBoth(ctx context.Context, dir string, stock stocked) (ours, floor *server, err error) {
+	binary := filepath.Join(dir, "strongroom")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "strongroom/cmd/strongroom")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("the server does not build: %w", err)
+		return nil, nil, fmt.Errorf("the service does not build: %w", err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.address = free.Addr().String()
-	if err := free.Close(); err != nil {
-		return nil, err
+	if err := stockBare(dir, stock); err != nil {
+		return nil, nil, err
 	}
-	_, err = s.start(ctx)
-	return s, err
+	addresses, err := freeAddresses(2)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours = &server{address: addresses[0], log: filepath.Join(dir, "server.log"),
+		command: []string{binary, "serve", "--data", dir, "--addr", addresses[0], "--credentials-per-provider", "0", "--credentials-per-user", "0"}}
+	floor = &server{address: addresses[1], log: filepath.Join(dir, "bare.err"),
+		command: []string{self, "-serve-bare", dir, "-address", addresses[1]}}
+	if _, err := ours.start(ctx); err != nil {
+		return nil, nil, err
+	}
+	_, err = floor.start(ctx)
+	return ours, floor, err
+}
+
+// freeAddresses returns loopback addresses that nobody listens on.
+func freeAddresses(n int) ([]string, error) {
+	var addresses []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		addresses = append(addresses, l.Addr().String())
+	}
+	return addresses, nil
 }
 
 // start starts the process and returns how long it took until it was ready, in
 // milliseconds.
 func (s *server) start(ctx context.Context) (float64, error) {
-	s.process = exec.CommandContext(ctx, s.binary, "serve", "--data", s.dir, "--addr", s.address, "--credentials-per-provider", "0", "--credentials-per-user", "0")
-	log, err := os.Create(filepath.Join(s.dir, "server.log"))
+	s.process = exec.CommandContext(ctx, s.command[0], s.command[1:]...)
+	log, err := os.Create(s.log)
 	if err != nil {
 		return 0, err
 	}
