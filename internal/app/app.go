@@ -149,9 +149,10 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	if err := a.startTracing(ctx); err != nil {
 		return nil, err
 	}
+	readAhead := custody.ReadAhead{Store: a.Store}
 	return httpapi.New(httpapi.Options{
 		Credentials: a.Credentials, Accounts: a.Accounts, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
-		Authenticator: identity.New(a.Store, issuers, a.clock),
+		Authenticator: identity.New(readAhead, issuers, a.clock), ReadAhead: readAhead,
 		Checks: []httpapi.Check{
 			{Name: "database", Ready: a.Store.Ready},
 			{Name: "audit", Ready: func(context.Context) error { return a.Audit.Err() }},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -85,9 +86,20 @@ pairs:
 				continue pairs
 			}
 		}
-		return fmt.Errorf("an issuer has no setting %q", name)
+		return unknownSetting(strings.TrimSpace(name))
 	}
 	return nil
+}
+
+// settingName is what a setting's name may look like to be repeated: what stands before
+// an = may be a secret that has one in it.
+var settingName = regexp.MustCompile(`^[a-z_]{1,20}$`)
+
+func unknownSetting(name string) error {
+	if settingName.MatchString(name) {
+		return fmt.Errorf("an issuer has no setting %q", name)
+	}
+	return errors.New("an issuer has a setting that is not known; is there a comma in a value?")
 }
 
 // open makes the issuer ready to verify tokens.

@@ -25,6 +25,7 @@ func base(tb testing.TB, provider, typ string) map[string]any {
 // gone takes a member out of an example.
 type gone struct{}
 
+// TestWrongDataIsRefusedWhereItIsWrong is long: it is a table.
 func TestWrongDataIsRefusedWhereItIsWrong(t *testing.T) {
 	k := testKeys()
 	for _, tc := range []struct {

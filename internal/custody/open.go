@@ -48,7 +48,7 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	if err := policy.Decide(caller, policy.OpenCredential, nil, now); err != nil {
 		return strongroom.Credential{}, strongroom.Opened{}, err
 	}
-	sealed, err := s.Store.SealedCredential(ctx, caller.OrganizationID, id)
+	sealed, err := s.sealed(ctx, caller.OrganizationID, id)
 	if err != nil {
 		return strongroom.Credential{}, strongroom.Opened{}, store.Explain(err, "Credential")
 	}

@@ -120,8 +120,12 @@ var kinds = []struct {
 	{regexp.MustCompile(`^expected string to be |^expected string to match`), "pattern", ""},
 }
 
-// plainName is what a field's name may look like to be repeated in an error.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,39}$`)
+// plainName is what a field's name may look like to be repeated in an error: words and
+// small numbers, and none of what random keys and tokens look like.
+var plainName = regexp.MustCompile(`^[A-Za-z]+[0-9]{0,3}([_-][A-Za-z]+[0-9]{0,3}){0,9}$`)
+
+// maxName is the length, in bytes, up to which a field's name is repeated.
+const maxName = 40
 
 // location splits a validator's path ("body.grants[0].providers") into its parts.
 func location(path string) []any {

@@ -87,7 +87,7 @@ func decodeObject(d *json.Decoder, at []any) (any, error) {
 // tellable returns what an error may say of a member's name: what was sent in a name's
 // place might be a pasted secret.
 func tellable(name string) string {
-	if plainName.MatchString(name) {
+	if len(name) <= maxName && plainName.MatchString(name) {
 		return name
 	}
 	return "?"

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -20,8 +21,18 @@ func (s *server) openOperation(path string) operation {
 		status:      http.StatusOK,
 		errors: []strongroom.Code{strongroom.CodeInvalidCredentialID, strongroom.CodeServiceAccountRequired, strongroom.CodeForbidden, strongroom.CodeNotFound,
 			strongroom.CodeAuditUnavailable, strongroom.CodeKeyUnavailable},
+		ahead: s.expectOpening,
 		write: s.openCredential,
 	}
+}
+
+// expectOpening lets the look-up of the caller's key bring the sealed record along.
+func (s *server) expectOpening(r *http.Request) context.Context {
+	id, err := uuid.Parse(r.PathValue("credential_id"))
+	if err != nil || s.ReadAhead == nil {
+		return r.Context()
+	}
+	return s.ReadAhead.Expect(r.Context(), id)
 }
 
 // openCredential answers a secrets read. It is the only place that sends a revealed value.

@@ -35,6 +35,8 @@ type operation struct {
 	errors []strongroom.Code
 	// handle returns the body of the answer.
 	handle func(ctx context.Context, c *call) (any, error)
+	// ahead, where not nil, may prepare the context before anybody knows who calls.
+	ahead func(r *http.Request) context.Context
 	// write, where not nil, answers by itself in place of handle.
 	write func(w http.ResponseWriter, r *http.Request, c *call) error
 }
@@ -85,6 +87,9 @@ func (s *server) serve(op operation) http.Handler {
 }
 
 func (s *server) answer(w http.ResponseWriter, r *http.Request, x *exchange, op operation) error {
+	if op.ahead != nil {
+		r = r.WithContext(op.ahead(r))
+	}
 	if err := s.authenticate(r, x); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
 	"strongroom"
@@ -32,6 +33,11 @@ type Observer interface {
 	Limited(by string)
 }
 
+// ReadAhead is told which credential a request will open, before it is known whose.
+type ReadAhead interface {
+	Expect(ctx context.Context, credential uuid.UUID) context.Context
+}
+
 // Check is one thing that the service needs to do its work.
 type Check struct {
 	Name string
@@ -39,13 +45,15 @@ type Check struct {
 	Ready func(ctx context.Context) error
 }
 
-// Options is what the server is made of. All but Tracer and TrustedProxies are required.
+// Options is what the server is made of. All but ReadAhead, Tracer and
+// TrustedProxies are required.
 type Options struct {
 	Credentials   strongroom.CredentialService
 	Accounts      strongroom.ServiceAccountService
 	Audit         strongroom.AuditService
 	Catalog       *catalog.Catalog
 	Authenticator Authenticator
+	ReadAhead     ReadAhead
 	Checks        []Check
 	Metrics       http.Handler
 	Observer      Observer

@@ -47,6 +47,10 @@ type Accounts interface {
 	// KeyByHash returns the key whose token has this SHA-256, whatever its account's
 	// status or its expiry: to judge those is identity's.
 	KeyByHash(ctx context.Context, hash [32]byte) (KeyHolder, error)
+	// KeyAndCredential is KeyByHash together with the live credential of this id, in one
+	// query and one view of the database; nil where the account's own organization has no
+	// such credential, and for a system account, which has none.
+	KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (KeyHolder, *SealedCredential, error)
 	// Account returns an account of the organization, or a system account; for the nil
 	// UUID, which is the operator's view, system accounts alone.
 	Account(ctx context.Context, organization, id uuid.UUID) (strongroom.ServiceAccount, error)

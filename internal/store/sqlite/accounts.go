@@ -50,6 +50,30 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (store.KeyHolder, er
 	})
 }
 
+// keyAndCredential takes the credential's id, then the key's hash.
+var keyAndCredential = `SELECT k.hash, ` + keyColumns + `, ` + accountColumns + `, ` + qualified("c", credentialColumns) + `, c.sealed
+	FROM api_keys k JOIN service_accounts a ON a.id = k.service_account_id
+	LEFT JOIN credentials c ON c.id = ? AND c.organization_id = a.organization_id AND c.deleted_at IS NULL
+	WHERE k.hash = ?`
+
+// KeyAndCredential implements store.Accounts.
+func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
+	holder, err = read(ctx, db, "key_and_credential", func(c *sqlite.Conn) (store.KeyHolder, error) {
+		return one(c, keyAndCredential, func(p *params) { p.uuid(credential); p.blob(hash[:]) },
+			func(r *row) store.KeyHolder {
+				h := store.KeyHolder{Hash: r.hash(), Key: scanKey(r), Account: scanAccount(r)}
+				if !r.skipNull() {
+					found = &store.SealedCredential{Credential: scanCredential(r), Sealed: r.blob()}
+				}
+				return h
+			})
+	})
+	if err != nil {
+		return store.KeyHolder{}, nil, err
+	}
+	return holder, found, nil
+}
+
 // Account implements store.Accounts.
 func (db *DB) Account(ctx context.Context, organization, id uuid.UUID) (strongroom.ServiceAccount, error) {
 	return read(ctx, db, "account", func(c *sqlite.Conn) (strongroom.ServiceAccount, error) {

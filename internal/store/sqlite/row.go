@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -163,6 +164,15 @@ func encodeTexts(list []string) ([]byte, error) {
 		return nil, nil
 	}
 	return json.Marshal(list)
+}
+
+// qualified returns the columns with a table's alias before each.
+func qualified(alias, columns string) string {
+	names := strings.Split(columns, ",")
+	for i, name := range names {
+		names[i] = alias + "." + strings.TrimSpace(name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // one runs a prepared query and reads its one row; store.ErrNotFound where there is none.

@@ -27,6 +27,7 @@ func described(a *strongroom.ServiceAccount) {
 // nobody is the operator's view: no organization.
 var nobody = uuid.Nil
 
+// testAccounts is long: it is a table, whose rows are the cases.
 func testAccounts(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"ErrNotFound for an account that is not there": func(f *fixture) {

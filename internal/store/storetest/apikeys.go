@@ -9,6 +9,7 @@ import (
 	"strongroom/internal/store"
 )
 
+// testAPIKeys is long: it is a table, whose rows are the cases.
 func testAPIKeys(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"ErrNotFound for a hash that no key has": func(f *fixture) {

@@ -71,8 +71,12 @@ func calls(s store.Store) map[string]func(ctx context.Context) error {
 			_, err := s.ListCredentials(ctx, id, store.CredentialFilter{Page: page})
 			return err
 		},
-		"LocateCredential":       func(ctx context.Context) error { _, err := s.LocateCredential(ctx, id); return err },
-		"KeyByHash":              func(ctx context.Context) error { _, err := s.KeyByHash(ctx, [32]byte{}); return err },
+		"LocateCredential": func(ctx context.Context) error { _, err := s.LocateCredential(ctx, id); return err },
+		"KeyByHash":        func(ctx context.Context) error { _, err := s.KeyByHash(ctx, [32]byte{}); return err },
+		"KeyAndCredential": func(ctx context.Context) error {
+			_, _, err := s.KeyAndCredential(ctx, [32]byte{}, id)
+			return err
+		},
 		"Account":                func(ctx context.Context) error { _, err := s.Account(ctx, id, id); return err },
 		"ListAccounts":           func(ctx context.Context) error { _, err := s.ListAccounts(ctx, id, page); return err },
 		"ListAPIKeys":            func(ctx context.Context) error { _, err := s.ListAPIKeys(ctx, id, id, page); return err },

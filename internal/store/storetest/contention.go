@@ -12,6 +12,7 @@ import (
 
 const contenders = 8
 
+// testContention is long: it is a table, whose rows are the cases.
 func testContention(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"each version of a credential is won once": func(f *fixture) {

@@ -27,6 +27,7 @@ func changed(c store.SealedCredential, by store.CredentialChange) store.SealedCr
 	return c
 }
 
+// testCredentialChanges is long: it is a table, whose rows are the cases.
 func testCredentialChanges(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"ErrStale to update from an older or a newer version, and nothing changes": func(f *fixture) {

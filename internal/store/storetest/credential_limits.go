@@ -9,6 +9,7 @@ import (
 	"strongroom/internal/store"
 )
 
+// testCredentialLimits is long: it is a table, whose rows are the cases.
 func testCredentialLimits(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"ErrProviderLimit when the organization has as many of the provider": func(f *fixture) {

@@ -17,6 +17,7 @@ func order(ids ...uuid.UUID) []uuid.UUID {
 	return ids
 }
 
+// testAuditSnapshots is long: it is a table, whose rows are the cases.
 func testAuditSnapshots(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"the function's error is returned": func(f *fixture) {

@@ -22,6 +22,7 @@ func Run(t *testing.T, create func(t *testing.T) Opener) {
 		{"CredentialLimits", testCredentialLimits},
 		{"Accounts", testAccounts},
 		{"APIKeys", testAPIKeys},
+		{"KeyAndCredential", testKeyAndCredential},
 		{"Keys", testKeys},
 		{"AuditLog", testAuditLog},
 		{"AuditCheckpoints", testAuditCheckpoints},

@@ -12,6 +12,7 @@ import (
 // errChanged is an error of the caller's own.
 var errChanged = errors.New("changed my mind")
 
+// testTransactions is long: it is a table, whose rows are the cases.
 func testTransactions(t *testing.T, create func(t *testing.T) Opener) {
 	cases(t, create, map[string]func(f *fixture){
 		"an error keeps nothing and is returned": func(f *fixture) {
