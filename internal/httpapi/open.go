@@ -72,8 +72,10 @@ func entityTags(values []string) []string {
 				return tags
 			}
 			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-			if tag == "*" || len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
-				tags = append(tags, strings.Trim(tag, `"`))
+			if tag == "*" {
+				tags = append(tags, tag)
+			} else if len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
+				tags = append(tags, tag[1:len(tag)-1])
 			}
 		}
 	}
