@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"net/url"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -15,7 +16,13 @@ import (
 // http://collector:4318), and the function that sends what is left and ends it. An
 // endpoint that is away costs spans, never requests.
 func StartTracing(ctx context.Context, endpoint, version string) (trace.Tracer, func(context.Context) error, error) {
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	// The endpoint is a base (OpenTelemetry's OTEL_EXPORTER_OTLP_ENDPOINT); the exporter
+	// takes the URL of the signal.
+	signal, err := url.JoinPath(endpoint, "v1", "traces")
+	if err != nil {
+		return nil, nil, fmt.Errorf("the endpoint for traces is no URL: %w", err)
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(signal))
 	if err != nil {
 		return nil, nil, fmt.Errorf("traces cannot be sent to the configured endpoint: %w", err)
 	}
