@@ -49,7 +49,9 @@ func expiry(v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case string:
 		t, err := time.Parse(time.RFC3339, v)
-		return strongroom.Timestamp(t), err == nil
+		t = strongroom.Timestamp(t)
+		// In UTC an offset can lead out of the years that RFC 3339 can name.
+		return t, err == nil && t.Year() >= 0 && t.Year() <= 9999
 	case json.Number:
 		seconds, err := v.Float64()
 		if err != nil || seconds < 0 || seconds > maxEpoch {

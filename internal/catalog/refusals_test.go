@@ -108,6 +108,7 @@ func TestWrongDataIsRefusedWhereItIsWrong(t *testing.T) {
 		{"google", "google_oauth", "a token with a line break", map[string]any{"access_token": "ya29\n"}, []string{"access_token: pattern"}},
 		{"google", "google_oauth", "a lifetime alone", map[string]any{"expires_at": gone{}}, []string{"expires_at: missing"}},
 		{"google", "google_oauth", "an expiry in milliseconds", map[string]any{"expires_at": 1924973045000}, []string{"expires_at: maximum"}},
+		{"google", "google_oauth", "an expiry that is in the year 10000 in UTC", map[string]any{"expires_at": "9999-12-31T23:59:59-23:59"}, []string{"expires_at: format"}},
 		{"google", "google_oauth", "an expiry without zone", map[string]any{"expires_at": "2031-01-02 15:04:05"}, []string{"expires_at: format"}},
 		{"google", "google_oauth", "an expiry that is true", map[string]any{"expires_at": true}, []string{"expires_at: type"}},
 		{"google", "google_oauth", "an e-mail that is none", map[string]any{"email": "person"}, []string{"email: format"}},
