@@ -33,14 +33,14 @@ func (serviceAccountCommand) Help() string {
 
 // scope says whose an account is.
 type scope struct {
-	Organization uuid.UUID `help:"The organization whose account it is." placeholder:"UUID" xor:"scope"`
-	System       bool      `help:"It is a system account: the operator's own, good for every organization." xor:"scope"`
+	Organization uuid.UUID `help:"The organization whose account it is." placeholder:"UUID"`
+	System       bool      `help:"It is a system account: the operator's own, good for every organization."`
 }
 
 // Validate is kong's hook once the values are known.
 func (s scope) Validate() error {
 	if s.System == (s.Organization != uuid.Nil) {
-		return errors.New("say whose account it is: --organization UUID, or --system")
+		return sentence("say whose account it is: --organization UUID, or --system")
 	}
 	return nil
 }

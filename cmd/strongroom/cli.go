@@ -6,13 +6,12 @@ import (
 	"log/slog"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"strongroom"
 	"strongroom/internal/app"
 	"strongroom/internal/store"
-
-	"github.com/google/uuid"
 )
 
 // cli is the command line. The tag config names the groups of configuration flags that

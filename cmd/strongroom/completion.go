@@ -136,7 +136,7 @@ func valued(places []place) string {
 
 // writeBash writes a function that finds the command the words name, and then offers
 // its commands and flags. Where it offers nothing, bash completes file names.
-func writeBash(w io.Writer, places []place) {
+func writeBash(w *strings.Builder, places []place) {
 	fmt.Fprintf(w, `# bash completion for strongroom
 _strongroom() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} at= i
@@ -157,15 +157,15 @@ _strongroom() {
 			}
 		}
 	}
-	io.WriteString(w, "    esac\n    case \"$at\" in\n")
+	w.WriteString("    esac\n    case \"$at\" in\n")
 	for _, p := range places {
 		fmt.Fprintf(w, "    %q) COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", p.path, strings.TrimSpace(texts(p.commands)+" "+texts(p.flags)))
 	}
-	io.WriteString(w, "    esac\n}\ncomplete -o default -F _strongroom strongroom\n")
+	w.WriteString("    esac\n}\ncomplete -o default -F _strongroom strongroom\n")
 }
 
 // writeZsh writes the same for zsh, with what each word means.
-func writeZsh(w io.Writer, places []place) {
+func writeZsh(w *strings.Builder, places []place) {
 	fmt.Fprintf(w, `#compdef strongroom
 _strongroom() {
     local at= i
@@ -187,15 +187,15 @@ _strongroom() {
 			}
 		}
 	}
-	io.WriteString(w, "    esac\n    case \"$at\" in\n")
+	w.WriteString("    esac\n    case \"$at\" in\n")
 	for _, p := range places {
 		fmt.Fprintf(w, "    %q) offered=(", p.path)
 		for _, c := range append(append([]word{}, p.commands...), p.flags...) {
 			fmt.Fprintf(w, "\n        %s", quoteShell(strings.ReplaceAll(c.text, ":", `\:`)+":"+c.help))
 		}
-		io.WriteString(w, ") ;;\n")
+		w.WriteString(") ;;\n")
 	}
-	io.WriteString(w, `    esac
+	w.WriteString(`    esac
     _describe command offered
 }
 if [ "$funcstack[1]" = "_strongroom" ]; then
@@ -208,7 +208,7 @@ fi
 
 // writeFish writes one line for each word, on the condition that its command is the one
 // that has been typed.
-func writeFish(w io.Writer, places []place) {
+func writeFish(w *strings.Builder, places []place) {
 	fmt.Fprintf(w, `# fish completion for strongroom
 function __strongroom_at
     set -l at ''

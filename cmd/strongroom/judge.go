@@ -14,14 +14,11 @@ import (
 	"strongroom/internal/app"
 )
 
-// valueError says what a value should be and where it stands, never what it is.
-type valueError struct {
-	// place is a flag, an argument, a variable, or a file's line and key.
-	place string
-	text  string
-}
+// sentence is an error about the command line or the configuration that is whole as it
+// is: it says what a value should be and where it stands, never what it is.
+type sentence string
 
-func (e *valueError) Error() string { return e.place + " " + e.text }
+func (s sentence) Error() string { return string(s) }
 
 // judge decodes a value with kong's own mapper and says in our words what is wrong.
 type judge struct {
@@ -35,11 +32,12 @@ func (j judge) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	missing := ctx.Scan.Peek().IsEOL()
 	err := j.Mapper.Decode(ctx, target)
 	fail := func(format string, args ...any) error {
+		// A flag, an argument, a variable, or a file's line and key.
 		place := v.ShortSummary()
 		if origin := j.origins[v.Name]; origin != "" {
 			place = origin
 		}
-		return &valueError{place: place, text: fmt.Sprintf(format, args...)}
+		return sentence(place + " " + fmt.Sprintf(format, args...))
 	}
 	switch {
 	case err != nil && missing:

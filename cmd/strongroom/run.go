@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -44,7 +45,7 @@ func run(ctx context.Context, args []string, sys system) int {
 		return statusDone
 	}
 	if err != nil {
-		return reportParse(ctx, sys.stderr, err)
+		return reportParse(ctx, sys.stderr, args, err)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(ctx, sys.stderr, parsed.Run(sys))
@@ -72,23 +73,40 @@ func newParser(sys system) (*kong.Kong, error) {
 
 // reportParse says what is wrong with the command line, or with what it was completed
 // from: the environment and the configuration file.
-func reportParse(ctx context.Context, w io.Writer, err error) int {
-	// kong's prefix names the flag once more.
+func reportParse(ctx context.Context, w io.Writer, args []string, err error) int {
+	var parse *kong.ParseError
+	usage := errors.As(err, &parse) && parse.ExitCode() != statusFailed
 	cause := err
-	if value := (*valueError)(nil); errors.As(err, &value) {
-		cause = value
+	if whole := sentence(""); errors.As(err, &whole) {
+		// kong's prefix names the flag or the command once more.
+		cause = whole
+	} else if usage {
+		cause = errors.New(discreet(err.Error(), args))
 	}
 	status := report(ctx, w, cause)
-	var parse *kong.ParseError
-	if !errors.As(err, &parse) || parse.ExitCode() == statusFailed {
+	if !usage {
 		return status
 	}
-	hint := "strongroom"
+	at := "strongroom"
 	if parse.Context != nil && parse.Context.Selected() != nil {
-		hint = parse.Context.Selected().FullPath()
+		at = parse.Context.Selected().FullPath()
 	}
-	_, _ = fmt.Fprintf(w, "strongroom: see `%s --help`\n", hint)
+	_, _ = fmt.Fprintf(w, "strongroom: see `%s --help`\n", at)
 	return statusUsage
+}
+
+// plainWord is what an argument may look like to be repeated: a command or flag that was
+// mistyped. Anything else may be a secret in the wrong place.
+var plainWord = regexp.MustCompile(`^-{0,2}[a-z][a-z-]{0,19}$`)
+
+// discreet takes the arguments that are no plain words out of kong's text.
+func discreet(text string, args []string) string {
+	for _, a := range args {
+		if a != "" && !plainWord.MatchString(a) {
+			text = strings.ReplaceAll(text, a, "…")
+		}
+	}
+	return text
 }
 
 // report writes each sentence of the error on a line of its own, and returns the status

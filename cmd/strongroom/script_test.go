@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "end": end, "refuses": refuses, "fields": fields, "same": same, "mode": mode, "damage": damage,
+			"start": start, "end": end, "hold": hold, "refuses": refuses, "fields": fields, "same": same, "mode": mode, "damage": damage,
 		},
 	})
 }
@@ -50,40 +53,57 @@ type (
 	serversKey struct{}
 )
 
+// server is a process with what it has written so far.
 type server struct {
-	command        *exec.Cmd
-	ended          chan error
-	stdout, stderr *watched
-}
-
-// watched keeps what a process writes and tells of the first line that fits.
-type watched struct {
-	ready *regexp.Regexp
-	// found gets the line's first group, or all of what fits; it holds one.
-	found chan string
+	command *exec.Cmd
 
 	mu   sync.Mutex
-	text bytes.Buffer
+	news *sync.Cond
+	// stdout and stderr are what was written, err how the process ended.
+	stdout, stderr bytes.Buffer
+	ended          bool
+	err            error
+}
+
+// stream is one of a server's outputs.
+type stream struct {
+	of *server
+	to *bytes.Buffer
 }
 
 // Write implements io.Writer.
-func (w *watched) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.text.Write(b)
-	if m := w.ready.FindSubmatch(w.text.Bytes()); m != nil {
-		select {
-		case w.found <- string(m[len(m)-1]):
-		default:
-		}
-	}
-	return len(b), nil
+func (w stream) Write(b []byte) (int, error) {
+	w.of.mu.Lock()
+	defer w.of.mu.Unlock()
+	w.of.news.Broadcast()
+	return w.to.Write(b)
 }
 
-func (w *watched) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
+// await waits until the server has written what fits, and returns the last group.
+func (s *server) await(ready *regexp.Regexp) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		for _, text := range [][]byte{s.stdout.Bytes(), s.stderr.Bytes()} {
+			if m := ready.FindSubmatch(text); m != nil {
+				return string(m[len(m)-1]), nil
+			}
+		}
+		if s.ended {
+			return "", fmt.Errorf("it ended (%v) before it wrote %s\n%s%s", s.err, ready, &s.stdout, &s.stderr)
+		}
+		s.news.Wait()
+	}
+}
+
+// wait returns how the server ended and all it wrote.
+func (s *server) wait() (stdout, stderr string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.ended {
+		s.news.Wait()
+	}
+	return s.stdout.String(), s.stderr.String(), s.err
 }
 
 // start NAME REGEXP PROGRAM ARGS… starts a server and waits until it writes what fits
@@ -93,29 +113,31 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: start NAME REGEXP PROGRAM ARGS…")
 	}
-	name, ready := args[0], regexp.MustCompile("(?m)"+args[1])
-	found := make(chan string, 1)
-	s := &server{stdout: &watched{ready: ready, found: found}, stderr: &watched{ready: ready, found: found}}
-	s.command = exec.Command(lookPath(ts, args[2]), args[3:]...)
+	s := &server{command: exec.Command(lookPath(ts, args[2]), args[3:]...)}
+	s.news = sync.NewCond(&s.mu)
 	s.command.Dir = ts.MkAbs(".")
 	for _, v := range []string{"PATH", "HOME", "TMPDIR", "WORK", "STRONGROOM_CONFIG", "STRONGROOM_ADDR"} {
 		if value := ts.Getenv(v); value != "" {
 			s.command.Env = append(s.command.Env, v+"="+value)
 		}
 	}
-	s.command.Stdout, s.command.Stderr = s.stdout, s.stderr
+	s.command.Stdout, s.command.Stderr = stream{s, &s.stdout}, stream{s, &s.stderr}
 	ts.Check(s.command.Start())
-	s.ended = make(chan error, 1)
-	go func() { s.ended <- s.command.Wait() }()
 	ts.Defer(func() { _ = s.command.Process.Kill() })
-	select {
-	case value := <-found:
-		ts.Setenv(name, value)
-	case err := <-s.ended:
-		ts.Fatalf("%s ended (%v) before it was ready\n%s%s", name, err, s.stdout, s.stderr)
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(name+".out"), []byte(s.stdout.String()), 0o600))
-	ts.Value(serversKey{}).(servers)[name] = s
+	go func() {
+		err := s.command.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ended, s.err = true, err
+		s.news.Broadcast()
+	}()
+	found, err := s.await(regexp.MustCompile("(?m)" + args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], found)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), s.stdout.Bytes(), 0o600))
+	ts.Value(serversKey{}).(servers)[args[0]] = s
 }
 
 // lookPath finds a program on the script's path, where testscript puts those of Main.
@@ -130,23 +152,46 @@ func lookPath(ts *testscript.TestScript, program string) string {
 	return ""
 }
 
-// end NAME SIGNAL ends a server and waits for it. It must end with status 0, or with !
-// must not. What it wrote becomes NAME.out and NAME.err.
+// end NAME SIGNAL… ends a server and waits for it. It must end with status 0, or with !
+// must not. A second signal is sent once the first was taken notice of. What the server
+// wrote becomes NAME.out and NAME.err.
 func end(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
-	if len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: [!] end NAME INT|TERM|KILL")
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] end NAME INT|TERM|KILL…")
 	}
 	s := ts.Value(serversKey{}).(servers)[args[0]]
 	if s == nil {
 		ts.Fatalf("%s was not started", args[0])
 	}
-	ts.Check(s.command.Process.Signal(signals[args[1]]))
-	err := <-s.ended
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), []byte(s.stdout.String()), 0o600))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), []byte(s.stderr.String()), 0o600))
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
+	for i, name := range args[1:] {
+		if i > 0 {
+			_, err := s.await(regexp.MustCompile(`"msg":"stopping`))
+			ts.Check(err)
+		}
+		ts.Check(s.command.Process.Signal(signals[name]))
+	}
+	stdout, stderr, err := s.wait()
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), []byte(stdout), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".err"), []byte(stderr), 0o600))
 	if (err != nil) != neg {
-		ts.Fatalf("%s ended with %v\n%s%s", args[0], err, s.stdout, s.stderr)
+		ts.Fatalf("%s ended with %v\n%s%s", args[0], err, stdout, stderr)
+	}
+}
+
+// hold ADDRESS begins a request that never ends, and returns when the server reads it.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	c, err := net.Dial("tcp", args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = c.Close() })
+	// The server asks for the body of such a request once its handler reads it.
+	_, err = io.WriteString(c, "POST /api/integrations/credentials HTTP/1.1\r\nHost: strongroom\r\nExpect: 100-continue\r\n"+
+		"Authorization: Bearer "+ts.Getenv("user_token")+"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n")
+	ts.Check(err)
+	line, err := bufio.NewReader(c).ReadString('\n')
+	ts.Check(err)
+	if !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		ts.Fatalf("the server answered %s", line)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -97,7 +98,8 @@ func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, err
 	if value := s.environment(f); value != "" {
 		return value, nil
 	}
-	if s.file == nil || !isSetting(s.settings, f) {
+	// A command may have a flag of its own with a setting's name.
+	if s.file == nil || !slices.Contains(s.settings, f) {
 		return nil, nil
 	}
 	found, ok := s.file.settings[fileKey(f)]
@@ -106,16 +108,6 @@ func (s *sources) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, err
 	}
 	s.origins[f.Name] = s.file.at(found.line) + " " + fileKey(f)
 	return found.value, nil
-}
-
-// isSetting tells a configuration flag from a command's own of the same name.
-func isSetting(settings []*kong.Flag, f *kong.Flag) bool {
-	for _, known := range settings {
-		if known == f {
-			return true
-		}
-	}
-	return false
 }
 
 // fileKey is a setting's name in the configuration file.

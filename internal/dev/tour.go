@@ -53,10 +53,10 @@ func (t *tour) show(ctx context.Context) error {
 	return nil
 }
 
-func (t *tour) api(path string) string { return t.app.Config.APIPrefix + path }
+func (t *tour) apiPath(path string) string { return t.app.Config.APIPrefix + path }
 
 func (t *tour) secretPath() string {
-	return t.api("/integrations/credentials/" + t.state.CredentialID.String() + "/credentials")
+	return t.apiPath("/integrations/credentials/" + t.state.CredentialID.String() + "/credentials")
 }
 
 // step says what is asked and what the answer was.
@@ -69,7 +69,7 @@ func (t *tour) step(number int, title, method, path string, a answer, shown stri
 
 // store has the member store a credential, unless an earlier start's is still there.
 func (t *tour) store(ctx context.Context) error {
-	list, path := []api.Credential{}, t.api("/integrations/credentials")
+	list, path := []api.Credential{}, t.apiPath("/integrations/credentials")
 	a, err := t.call(ctx, http.MethodGet, path+"?provider=sftp&limit=1000", t.state.UserToken, nil)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (t *tour) store(ctx context.Context) error {
 	for _, c := range list {
 		if c.Name == demo.Name {
 			t.state.CredentialID, err = uuid.Parse(c.ID)
-			t.step(1, "A member's credential, stored by an earlier start", http.MethodGet, t.api("/integrations/credentials"), a, "id "+c.ID)
+			t.step(1, "A member's credential, stored by an earlier start", http.MethodGet, t.apiPath("/integrations/credentials"), a, "id "+c.ID)
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (t *tour) fetched(ctx context.Context) error {
 
 // recorded shows the two reads as the audit log has them.
 func (t *tour) recorded(ctx context.Context) error {
-	path := t.api("/audit/events") + "?limit=2&credential_id=" + t.state.CredentialID.String()
+	path := t.apiPath("/audit/events") + "?limit=2&credential_id=" + t.state.CredentialID.String()
 	a, err := t.call(ctx, http.MethodGet, path, t.state.AdminToken, nil)
 	if err != nil {
 		return err
