@@ -119,15 +119,26 @@ func (c Config) validateServer(fail func(string, ...any)) {
 	if c.BodyBytes < 1024 || c.HeaderBytes < 4096 || c.Concurrent < 1 {
 		fail("--body-bytes must be at least 1024, --header-bytes at least 4096, --concurrent at least 1")
 	}
-	for name, d := range map[string]time.Duration{"--header-timeout": c.HeaderTimeout, "--read-timeout": c.ReadTimeout, "--write-timeout": c.WriteTimeout, "--idle-timeout": c.IdleTimeout, "--checkpoint-every": c.CheckpointEvery} {
-		if d <= 0 {
-			fail("%s must be more than 0", name)
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"--header-timeout", c.HeaderTimeout}, {"--read-timeout", c.ReadTimeout}, {"--write-timeout", c.WriteTimeout},
+		{"--idle-timeout", c.IdleTimeout}, {"--checkpoint-every", c.CheckpointEvery},
+	} {
+		if d.value <= 0 {
+			fail("%s must be more than 0", d.name)
 		}
 	}
-	for name, n := range map[string]float64{"--user-rate": c.UserRate, "--account-rate": c.AccountRate, "--address-rate": c.AddressRate, "--failure-rate": c.FailureRate,
-		"--credentials-per-provider": float64(c.CredentialsPerProvider), "--credentials-per-user": float64(c.CredentialsPerUser)} {
-		if n < 0 {
-			fail("%s must be 0 (no limit) or more", name)
+	for _, n := range []struct {
+		name  string
+		value float64
+	}{
+		{"--user-rate", c.UserRate}, {"--account-rate", c.AccountRate}, {"--address-rate", c.AddressRate}, {"--failure-rate", c.FailureRate},
+		{"--credentials-per-provider", float64(c.CredentialsPerProvider)}, {"--credentials-per-user", float64(c.CredentialsPerUser)},
+	} {
+		if !(n.value >= 0) {
+			fail("%s must be 0 (no limit) or more", n.name)
 		}
 	}
 	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
