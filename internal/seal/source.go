@@ -53,7 +53,8 @@ func readFile(path string) (secret.Value, error) {
 func regular(info fs.FileInfo, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("root key file is missing; %s: %w", makeOne, err)
+		// The cause names the path and says no more: "stat PATH: no such file".
+		return fmt.Errorf("root key file is missing (%w); %s", err, makeOne)
 	case err != nil:
 		return fmt.Errorf("root key file: %w", err)
 	case !info.Mode().IsRegular():
