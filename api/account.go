@@ -33,10 +33,10 @@ type CreateServiceAccount struct {
 	Grants      []Grant `json:"grants,omitempty" maxItems:"50"`
 }
 
-// UpdateServiceAccount changes what it names.
+// UpdateServiceAccount changes what it names; null is as good as left out.
 type UpdateServiceAccount struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
-	Description *string `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
+	Name        *string `json:"name,omitempty" nullable:"true" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
+	Description *string `json:"description,omitempty" nullable:"true" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
 }
 
 // SetGrants replaces all grants of an account.
@@ -72,8 +72,8 @@ type CreateAPIKey struct {
 	ExpiresAt   *time.Time `json:"expires_at,omitempty" nullable:"true" doc:"When the key stops working; none: never"`
 }
 
-// UpdateAPIKey changes what it names.
+// UpdateAPIKey changes what it names; null is as good as left out.
 type UpdateAPIKey struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
-	Description *string `json:"description,omitempty" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
+	Name        *string `json:"name,omitempty" nullable:"true" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
+	Description *string `json:"description,omitempty" nullable:"true" maxLength:"2000" pattern:"^[\\P{Cc}\\t\\r\\n]*$" patternDescription:"text without control characters"`
 }

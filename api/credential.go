@@ -37,7 +37,7 @@ type CreateCredential struct {
 
 // UpdateCredential replaces a credential's data under the same id.
 type UpdateCredential struct {
-	Name           *string      `json:"name,omitempty" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
+	Name           *string      `json:"name,omitempty" nullable:"true" minLength:"1" maxLength:"255" pattern:"^\\P{Cc}*[^\\p{Cc}\\p{Z}]\\P{Cc}*$" patternDescription:"one line, and more than white space"`
 	CredentialType string       `json:"credential_type" minLength:"1" maxLength:"63" example:"user_password"`
 	Credentials    SecretObject `json:"credentials" doc:"The new secret data, whole; the old data is overwritten"`
 }

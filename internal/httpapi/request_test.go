@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 	"reflect"
@@ -93,7 +92,7 @@ func FuzzQuery(f *testing.F) {
 func panicking(secret string) (stack string) {
 	defer func() {
 		if recover() != nil {
-			stack = frames([]byte(fmt.Sprintf("goroutine 1 [running]:\npanic({0x1, 0x2})\n\t/x/panic.go:1\nmain.open({0xc000012345, 0x7})\n\t/x/main.go:5 +0x1d\n")))
+			stack = frames([]byte("goroutine 1 [running]:\npanic({0x1, 0x2})\n\t/x/panic.go:1\nmain.open({0xc000012345, 0x7})\n\t/x/main.go:5 +0x1d\n"))
 		}
 	}()
 	panic(secret)

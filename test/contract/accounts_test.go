@@ -104,6 +104,7 @@ func TestChangingAServiceAccount(t *testing.T) {
 		{"its name", object{"name": " renamed "}, object{"name": "renamed"}},
 		{"its description", object{"description": "new"}, object{"description": "new"}},
 		{"both", object{"name": "both", "description": ""}, object{"name": "both", "description": ""}},
+		{"neither, where both are null", object{"name": nil, "description": nil}, object{}},
 		{"nothing", object{}, object{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -263,7 +263,7 @@ func TestWhatProvidersTake(t *testing.T) {
 		{"a key that is cut off is refused", keyFile(object{"private_key_data": keys.openSSH[:len(keys.openSSH)/2]}), []string{"body.credentials.private_key_data: invalid_key"}},
 		{"what is no key is refused", keyFile(object{"private_key_data": canary}), []string{"body.credentials.private_key_data: invalid_key"}},
 		{"a port is a number from 1 to 65535", merge(sftp("x", "pw"), object{"credentials": object{"host": "h", "username": "u", "password": canary, "port": 70000}}), []string{"body.credentials.port: maximum"}},
-		{"a port is no sentence", merge(sftp("x", "pw"), object{"credentials": object{"host": "h", "username": "u", "password": canary, "port": canary}}), []string{"body.credentials.port: length"}},
+		{"a port is no sentence", merge(sftp("x", "pw"), object{"credentials": object{"host": "h", "username": "u", "password": canary, "port": canary}}), []string{"body.credentials.port: format"}},
 		{"a field that is not the schema's is refused", merge(sftp("x", "pw"), object{"credentials": object{"host": "h", "username": "u", "password": canary, "pasword": canary}}), []string{"body.credentials.pasword: unexpected"}},
 		{"a type that is not the provider's is refused", merge(sftp("x", "pw"), object{"credential_type": "google_oauth"}), []string{"body.credential_type: enum"}},
 	} {

@@ -52,7 +52,7 @@ func TestPathsMethodsAndContentTypesThatThereAreNot(t *testing.T) {
 			for _, v := range a.Header.Values("Allow") {
 				allow = append(allow, strings.Split(v, ", ")...)
 			}
-			want(t, "Allow", sorted(allow), sorted(c.allow))
+			want(t, "Allow", setOf(allow), setOf(c.allow))
 		})
 	}
 	for name, headers := range map[string][]string{
@@ -79,7 +79,8 @@ func TestPathsMethodsAndContentTypesThatThereAreNot(t *testing.T) {
 	}
 }
 
-func sorted(list []string) map[string]bool {
+// setOf compares lists whose order says nothing.
+func setOf(list []string) map[string]bool {
 	set := map[string]bool{}
 	for _, v := range list {
 		set[v] = true
@@ -94,6 +95,16 @@ func TestOptionsForTheWholeServerHasNoWayAroundTheEnvelope(t *testing.T) {
 	res := c.response()
 	if res.StatusCode != 404 || res.Header.Get("X-Request-ID") == "" {
 		t.Errorf("OPTIONS * is answered %d without the envelope", res.StatusCode)
+	}
+}
+
+func TestARequestIDIsTheServersOwn(t *testing.T) {
+	s := start(t, nil)
+	const own = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+	first := s.with(s.here.owner, "GET", credentialsPath, nil, "X-Request-ID", own).Header.Values("X-Request-ID")
+	second := s.with(s.here.owner, "GET", credentialsPath, nil, "X-Request-ID", own).Header.Values("X-Request-ID")
+	if len(first) != 1 || len(second) != 1 || first[0] == own || first[0] == second[0] {
+		t.Errorf("two requests that name an id of their own are given %v and %v", first, second)
 	}
 }
 

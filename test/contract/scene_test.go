@@ -50,9 +50,13 @@ type who struct {
 
 var anonymous = who{}
 
-// start starts a service; edit changes its configuration, nil leaves it as it comes.
+// start starts a service; edit changes its configuration, nil leaves it as it comes. Each
+// has a directory and a port of its own, so that tests run side by side.
 func start(t testing.TB, edit func(*app.Config)) *scene {
 	t.Helper()
+	if t, ok := t.(*testing.T); ok {
+		t.Parallel()
+	}
 	return newScene(t, apptest.Start(t, edit))
 }
 
