@@ -37,10 +37,10 @@ type Config struct {
 	WriteTimeout  time.Duration `help:"How long a request may take until its answer is sent." default:"30s" group:"Limits"`
 	IdleTimeout   time.Duration `help:"How long a connection may wait for its next request." default:"2m" group:"Limits"`
 	Concurrent    int           `help:"Requests served at once; more are answered 503." default:"1024" group:"Limits"`
-	UserRate      float64       `help:"Requests a second for each user; 0: no limit." default:"100" group:"Limits"`
+	UserRate      float64       `help:"Requests a second for each user; 0: no limit." default:"1000" group:"Limits"`
 	AccountRate   float64       `help:"Requests a second for each service account; 0: no limit." default:"20000" group:"Limits"`
 	AddressRate   float64       `help:"Requests a second for each address; 0: no limit." default:"20000" group:"Limits"`
-	FailureRate   float64       `help:"Requests a second with a bad credential for each address before they are answered 429; 0: no limit." default:"5" group:"Limits"`
+	FailureRate   float64       `help:"Requests a second with a bad credential for each address before they are answered 429; 0: no limit." default:"100" group:"Limits"`
 
 	CredentialsPerProvider int `help:"Credentials of one provider in an organization; 0: no limit." default:"50" group:"Limits"`
 	CredentialsPerUser     int `help:"Credentials of one user in an organization; 0: no limit." default:"100" group:"Limits"`
