@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 
 	"strongroom/internal/app"
 	"strongroom/internal/dev"
+	"strongroom/internal/telemetry"
 )
 
 type serveCommand struct{}
@@ -24,7 +26,8 @@ func (serveCommand) Help() string {
 // Run serves until the context ends.
 func (serveCommand) Run(ctx context.Context, root *cli, sys system) error {
 	settings := root.settings()
-	return app.Run(ctx, settings, settings.Logger(sys.stderr))
+	lines := telemetry.NewLines(sys.stderr)
+	return errors.Join(app.Run(ctx, settings, settings.Logger(lines)), lines.Close())
 }
 
 type devCommand struct{}

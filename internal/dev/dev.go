@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"strongroom/internal/app"
+	"strongroom/internal/telemetry"
 )
 
 // Directory is where everything is kept unless another one is named.
@@ -45,13 +46,15 @@ func Run(ctx context.Context, c app.Config, screen io.Writer) (err error) {
 		return fmt.Errorf("the log cannot be written: %w", err)
 	}
 	defer log.Close()
+	lines := telemetry.NewLines(log)
+	defer lines.Close()
 
 	// Only now do the files stand that the directory's defaults are made from.
 	c = c.WithDefaults()
 	if err := c.Validate(true); err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, c, "dev", c.Logger(log))
+	a, err := app.Open(ctx, c, "dev", c.Logger(lines))
 	if err != nil {
 		return err
 	}

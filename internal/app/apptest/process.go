@@ -3,6 +3,7 @@ package apptest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"strongroom/internal/app"
+	"strongroom/internal/telemetry"
 )
 
 // argumentsVariable tells a test binary that it is to serve, and with which flags.
@@ -51,7 +53,8 @@ func serveUntilSignal(encoded string, serve func(context.Context, app.Config, *s
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return serve(ctx, c, c.Logger(os.Stderr))
+	lines := telemetry.NewLines(os.Stderr)
+	return errors.Join(serve(ctx, c, c.Logger(lines)), lines.Close())
 }
 
 // Process is a service in a process of its own: the test binary, run once more.
