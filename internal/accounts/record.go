@@ -2,9 +2,9 @@ package accounts
 
 import (
 	"context"
-	"time"
 
 	"strongroom"
+	"strongroom/internal/audit"
 	"strongroom/internal/store"
 )
 
@@ -27,9 +27,6 @@ func (s *Service) commit(ctx context.Context, event strongroom.Event, change fun
 	return err
 }
 
-// auditRetryAfter is what a client waits before it asks again.
-const auditRetryAfter = 2 * time.Second
-
 // refuse records that the act was denied, and returns why; where that cannot be
 // recorded, it returns that.
 func (s *Service) refuse(ctx context.Context, event strongroom.Event, cause error) error {
@@ -39,7 +36,7 @@ func (s *Service) refuse(ctx context.Context, event strongroom.Event, cause erro
 	event = event.Denied(cause)
 	if err := s.Audit.Record(ctx, event); err != nil {
 		s.Observe(event.Action, strongroom.OutcomeFailed, strongroom.CodeAuditUnavailable)
-		return strongroom.Unavailable(strongroom.CodeAuditUnavailable, "The audit log cannot be written; try again", auditRetryAfter).Because(err)
+		return audit.Unrecorded(err)
 	}
 	s.Observe(event.Action, event.Outcome, event.Reason)
 	return cause

@@ -7,21 +7,16 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/audit"
 	"strongroom/internal/catalog"
 	"strongroom/internal/policy"
 	"strongroom/internal/store"
 )
 
-// Recorder commits changes together with their events.
-type Recorder interface {
-	Record(ctx context.Context, e strongroom.Event) error
-	Commit(ctx context.Context, change func(tx store.Tx) ([]strongroom.Event, error)) error
-}
-
 // Options is what a Service is made of. All but Observe are required.
 type Options struct {
 	Store store.Accounts
-	Audit Recorder
+	Audit audit.Recorder
 	// Catalog knows the providers that a grant may name.
 	Catalog *catalog.Catalog
 	Clock   strongroom.Clock

@@ -130,6 +130,7 @@ func TestAChangeThatFailsFailsAlone(t *testing.T) {
 		})
 		commit("crashing", func(store.Tx) ([]strongroom.Event, error) {
 			var none map[string]int
+			//lint:ignore SA5000 it panics on purpose
 			none["x"] = 1
 			return nil, nil
 		})

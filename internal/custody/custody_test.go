@@ -27,7 +27,7 @@ const password = "canary-6f1c"
 
 // recorder is the audit log, with a switch that makes it fail.
 type recorder struct {
-	custody.Recorder
+	audit.Recorder
 	mu  sync.Mutex
 	err error
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/audit"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 )
@@ -15,13 +16,13 @@ import (
 // one on record in the same transaction.
 type organizationKeys struct {
 	store store.Keys
-	audit Recorder
+	log   audit.Recorder
 	clock strongroom.Clock
 }
 
 // OrganizationKeys returns the seal.KeyStore over a store.
-func OrganizationKeys(s store.Keys, audit Recorder, clock strongroom.Clock) seal.KeyStore {
-	return organizationKeys{store: s, audit: audit, clock: clock}
+func OrganizationKeys(s store.Keys, log audit.Recorder, clock strongroom.Clock) seal.KeyStore {
+	return organizationKeys{store: s, log: log, clock: clock}
 }
 
 // OrganizationKey implements seal.KeyStore.
@@ -36,7 +37,7 @@ func (k organizationKeys) CurrentOrganizationKey(ctx context.Context, organizati
 
 // CreateOrganizationKey implements seal.KeyStore.
 func (k organizationKeys) CreateOrganizationKey(ctx context.Context, key strongroom.OrganizationKey) (bool, error) {
-	err := k.audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+	err := k.log.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
 		event := strongroom.Event{
 			Time: k.clock.Now(), Action: strongroom.ActionOrganizationKeyCreate, Outcome: strongroom.OutcomeAllowed,
 			OrganizationID: key.OrganizationID, PrincipalKind: strongroom.KindStrongroom, Version: key.Version,

@@ -8,19 +8,13 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/audit"
 	"strongroom/internal/catalog"
 	"strongroom/internal/policy"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 	"strongroom/secret"
 )
-
-// Recorder makes events durable. An error means that nothing was, or may have been, kept.
-type Recorder interface {
-	Record(ctx context.Context, e strongroom.Event) error
-	// Commit runs change in the transaction that records the events it returns.
-	Commit(ctx context.Context, change func(tx store.Tx) ([]strongroom.Event, error)) error
-}
 
 // Sealer encrypts data bound to its credential.
 type Sealer interface {
@@ -31,7 +25,7 @@ type Sealer interface {
 // Options is what a Service is made of. All but Observe are required.
 type Options struct {
 	Store   store.Credentials
-	Audit   Recorder
+	Audit   audit.Recorder
 	Sealer  Sealer
 	Catalog *catalog.Catalog
 	Clock   strongroom.Clock
@@ -129,12 +123,11 @@ func (s *Service) refuse(ctx context.Context, e strongroom.Event, cause error) e
 // unrecorded is the answer where the audit log cannot be written.
 func (s *Service) unrecorded(e strongroom.Event, err error) error {
 	s.Observe(e.Action, strongroom.OutcomeFailed, strongroom.CodeAuditUnavailable)
-	return strongroom.Unavailable(strongroom.CodeAuditUnavailable,
-		"The audit log cannot be written, so nothing is given out; try again", auditRetryAfter).Because(err)
+	return audit.Unrecorded(err)
 }
 
-// auditRetryAfter is what a client waits before it asks again.
-const auditRetryAfter = 2 * time.Second
+// keyRetryAfter is what a client waits before it asks again.
+const keyRetryAfter = 2 * time.Second
 
 // denial tells a refusal that the caller earned from a failure that is ours.
 func denial(err error) bool {
@@ -153,7 +146,7 @@ func explainSeal(err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, seal.ErrKeeper), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return strongroom.Unavailable(strongroom.CodeKeyUnavailable, "The key service cannot be reached; try again", auditRetryAfter).Because(err)
+		return strongroom.Unavailable(strongroom.CodeKeyUnavailable, "The key service cannot be reached; try again", keyRetryAfter).Because(err)
 	case errors.Is(err, store.ErrUnavailable):
 		return store.Explain(err, "Key")
 	default:

@@ -13,6 +13,7 @@ import (
 	"strongroom"
 	"strongroom/internal/app"
 	"strongroom/internal/app/apptest"
+	"strongroom/internal/audit"
 	"strongroom/internal/custody"
 	"strongroom/internal/seal"
 	"strongroom/internal/seal/sealtest"
@@ -59,13 +60,13 @@ func (f *faultyStore) SealedCredential(ctx context.Context, organization, id uui
 
 // faultyRecorder is an audit log that keeps nothing when told to.
 type faultyRecorder struct {
-	custody.Recorder
+	audit.Recorder
 	broken atomic.Bool
 }
 
 var errFull = errors.New(inside)
 
-// Record implements custody.Recorder.
+// Record implements audit.Recorder.
 func (f *faultyRecorder) Record(ctx context.Context, e strongroom.Event) error {
 	if f.broken.Load() {
 		return errFull
@@ -73,7 +74,7 @@ func (f *faultyRecorder) Record(ctx context.Context, e strongroom.Event) error {
 	return f.Recorder.Record(ctx, e)
 }
 
-// Commit implements custody.Recorder.
+// Commit implements audit.Recorder.
 func (f *faultyRecorder) Commit(ctx context.Context, change func(tx store.Tx) ([]strongroom.Event, error)) error {
 	if f.broken.Load() {
 		return errFull
