@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -11,7 +12,10 @@ import (
 	"testing"
 
 	"strongroom"
+	"strongroom/internal/app"
 	"strongroom/internal/app/apptest"
+	"strongroom/internal/audit"
+	"strongroom/internal/store"
 )
 
 // moveAway takes the database's files (of those named by their endings) to another
@@ -104,6 +108,59 @@ func TestLogMovedAwayAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantVerified(t, s.Dir)
+}
+
+// meanwhile does something in the middle of every transaction: when it has looked whether
+// the database is there, and before it is committed.
+type meanwhile struct {
+	audit.Recorder
+	do func()
+}
+
+// Commit implements audit.Recorder.
+func (m meanwhile) Commit(ctx context.Context, change func(store.Tx) ([]strongroom.Event, error)) error {
+	return m.Recorder.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		events, err := change(tx)
+		m.do()
+		return events, err
+	})
+}
+
+func TestDatabaseMovedAwayInTheMiddleOfACommit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		call func(n tenant, id string) (apptest.Answer, error)
+		code strongroom.Code
+	}{
+		"of a new credential": {func(n tenant, _ string) (apptest.Answer, error) { return n.create("lost", secretData("lost")) }, strongroom.CodeRepositoryUnavailable},
+		"of a read's record":  {func(n tenant, id string) (apptest.Answer, error) { return n.read(id) }, strongroom.CodeAuditUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := apptest.New(t, t.TempDir())
+			back := func() {}
+			armed := false
+			s.Opened = func(a *app.App) {
+				a.Credentials.Audit = meanwhile{a.Credentials.Audit, func() {
+					if armed {
+						back = moveAway(t, s, "", "-wal")
+					}
+				}}
+			}
+			s.Open(nil)
+			n := newTenant(&s.Client)
+			id := n.mustCreate(t, "first", secretData("first"))
+			armed = true
+			wantUnavailable(t, must(t)(c.call(n, id)), c.code)
+			armed = false
+			back()
+			becomesReady(t, &s.Client)
+			n.wantData(t, id, secretData("first"))
+			if err := s.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			wantVerified(t, s.Dir)
+		})
+	}
 }
 
 func TestDatabaseDeletedForGood(t *testing.T) {

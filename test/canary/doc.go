@@ -1,0 +1,18 @@
+// Package canary stores secrets that can be recognized anywhere, and looks for them
+// everywhere.
+//
+// It owns the test that no secret leaves the service except through its door. Every
+// secret of a run carries the same random marker; keys and tokens that cannot carry one
+// are looked for themselves (secrets_test.go). The service runs in a process of its own,
+// at debug level, with traces sent to a collector of the test's (collector_test.go):
+//
+//	use it, abuse it (abuse_test.go), make its parts panic (faulty_test.go)
+//	  ├─ every answer but the door's and a new key's ... body and header
+//	  ├─ metrics, traces
+//	  └─ then crash it ... its output with all stacks, database, -wal, -shm,
+//	                       checkpoint file, audit export
+//	none of it holds a secret, in any encoding that scan_test.go knows
+//
+// It refuses to trust its own eyes: the scanner must first find secrets planted in every
+// encoding, and in what the door gives out.
+package canary
