@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"sync"
 
 	"strongroom"
+	"strongroom/internal/stack"
 	"strongroom/internal/store"
 )
 
@@ -101,7 +101,7 @@ func (e *entry) run(tx store.Tx, clock strongroom.Clock, log *slog.Logger) (err 
 		if fault, ok := p.(runtime.Error); ok {
 			err = fmt.Errorf("audit: the change panicked: %w", fault)
 		}
-		log.Error("a change to be audited panicked", "error", err, "stack", string(debug.Stack()))
+		log.Error("a change to be audited panicked", "error", err, "stack", stack.Here())
 	}()
 	events, err := e.change(tx)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"runtime/debug"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"strongroom"
+	"strongroom/internal/stack"
 )
 
 // handler wraps the mux in what every request goes through.
@@ -121,7 +121,7 @@ func errNoRoute() error {
 // recovered answers for a handler that panicked. What it panicked with is not logged: it
 // may hold anything; the stack, which holds no values, is.
 func (s *server) recovered(w *recorder, x *exchange) {
-	s.Log.Error("a request panicked", "request_id", x.requestID, "route", x.route, "stack", frames(debug.Stack()))
+	s.Log.Error("a request panicked", "request_id", x.requestID, "route", x.route, "stack", stack.Here())
 	if w.status == 0 {
 		writeError(w, x, strongroom.Errorf(strongroom.CodeInternal, "Something went wrong here; the request id finds it in the operator's log"))
 	}
@@ -172,7 +172,7 @@ func endSpan(span trace.Span, method, route string, status int, x *exchange) {
 		span.SetAttributes(attribute.String("strongroom.principal_kind", string(x.caller.Kind)),
 			attribute.String("strongroom.principal_id", x.caller.ID.String()))
 	}
-	if status >= http.StatusInternalServerError {
+	if x.err != nil && status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, string(x.err.Code))
 	}
 	span.End()
