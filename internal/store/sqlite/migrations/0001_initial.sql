@@ -1,4 +1,4 @@
--- Ids are the 16 bytes of a UUID, times microseconds since 1970 in UTC. Tables that
+-- Ids are the 16 bytes of a UUID, times microseconds since 1970 in UTC. Small tables that
 -- are read by their id are kept in its order (WITHOUT ROWID): one descent a look-up.
 
 CREATE TABLE installation (
@@ -22,10 +22,12 @@ CREATE TABLE organization_keys (
   PRIMARY KEY (organization_id, version)
 ) STRICT, WITHOUT ROWID;
 
--- The ciphertext comes last, so that reading metadata never follows it into the
--- pages that a long one spills over to.
+-- Rows are long here: kept in the order of their ids, few would fit a page at any level of
+-- the tree, and it would be deep. So ids have an index of their own. The ciphertext comes
+-- last, so that reading metadata never follows it into the pages that a long one spills
+-- over to.
 CREATE TABLE credentials (
-  id                BLOB NOT NULL PRIMARY KEY,
+  id                BLOB NOT NULL UNIQUE,
   organization_id   BLOB NOT NULL REFERENCES organizations (id),
   user_id           BLOB,
   name              TEXT NOT NULL,
@@ -46,7 +48,7 @@ CREATE TABLE credentials (
   refresh_error     TEXT,
   deleted_at        INTEGER,
   sealed            BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX credentials_live ON credentials (organization_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX credentials_live_by_provider ON credentials (organization_id, provider, created_at, id) WHERE deleted_at IS NULL;
