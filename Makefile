@@ -1,12 +1,21 @@
 # make test is all a fresh clone needs: it installs what is missing and runs everything.
 
-.PHONY: test check setup build bench fuzz docs vulnerabilities
+.PHONY: test torture check setup build bench fuzz docs vulnerabilities
+
+# Modules of their own, so that what the tests need is not among what the product needs.
+TEST_MODULES = test/oauthserver test/browser
 
 # How long each fuzz target runs in make fuzz.
 FUZZTIME ?= 20s
 
 test: setup check
 	go test -race ./...
+	@for module in $(TEST_MODULES); do (cd $$module && go test -race ./...) || exit 1; done
+
+# Kills and network faults at every step of a renewal, hundreds of rounds; make test runs a
+# few dozen.
+torture:
+	go test ./test/torture -rounds 500 -timeout 60m
 
 # What is wrong with the code before it runs.
 check:
@@ -15,6 +24,7 @@ check:
 	go mod tidy -diff
 	go vet ./...
 	go tool -modfile=tools/go.mod staticcheck ./...
+	@for module in $(TEST_MODULES); do (cd $$module && go mod verify && go mod tidy -diff && go vet ./... && go tool -modfile=../../tools/go.mod staticcheck ./...) || exit 1; done
 
 setup:
 	@scripts/setup

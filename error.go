@@ -52,6 +52,9 @@ type Error struct {
 	Message string
 	// Fields come with CodeValidation.
 	Fields []FieldError
+	// Details tell programs more than the code does: an object that is sent as JSON. nil:
+	// there is no more to tell.
+	Details map[string]any
 	// RetryAfter is when to try again; 0 where that makes no sense.
 	RetryAfter time.Duration
 	// cause is for the log alone.

@@ -17,6 +17,19 @@ const (
 	ActionCredentialUpdate  Action = "credential.update"
 	ActionCredentialDelete  Action = "credential.delete"
 	ActionCredentialRestore Action = "credential.restore"
+	// ActionCredentialRefresh is a renewal of a token at the provider; its note says how
+	// it ended. ActionCredentialRefreshRequest is that somebody asked for one.
+	ActionCredentialRefresh        Action = "credential.refresh"
+	ActionCredentialRefreshRequest Action = "credential.refresh_request"
+	// ActionCredentialRevoke is the revocation of a token at the provider.
+	ActionCredentialRevoke Action = "credential.revoke"
+
+	// ActionOAuthAuthorize begins a connection, ActionOAuthCallback ends it.
+	ActionOAuthAuthorize Action = "oauth.authorize"
+	ActionOAuthCallback  Action = "oauth.callback"
+
+	ActionOAuthClientSet    Action = "oauth_client.set"
+	ActionOAuthClientDelete Action = "oauth_client.delete"
 
 	ActionAccountCreate     Action = "service_account.create"
 	ActionAccountUpdate     Action = "service_account.update"

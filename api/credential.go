@@ -15,8 +15,11 @@ type Credential struct {
 	Provider        string          `json:"provider" example:"sftp"`
 	UserID          *string         `json:"user_id" format:"uuid" doc:"The owner"`
 	GoogleEmail     *string         `json:"google_email" doc:"The account an OAuth credential of Google's belongs to"`
+	AccountEmail    *string         `json:"account_email" doc:"The account at the provider that an OAuth credential belongs to"`
 	CredentialType  string          `json:"credential_type" example:"user_password"`
-	Status          string          `json:"status" example:"active"`
+	Status          string          `json:"status" example:"active" doc:"active; refresh_failing: renewal is tried again at next_refresh_at; uncertain: the answer to a renewal was lost; needs_reauth: connect it again"`
+	StatusSince     *time.Time      `json:"status_since" doc:"Since when it is not active; null: it is"`
+	StatusReason    *string         `json:"status_reason" example:"invalid_grant" doc:"Why it is not active"`
 	Version         int64           `json:"version" doc:"Counts the secret data from 1; changes whenever the data does"`
 	ExpiresAt       *time.Time      `json:"expires_at" doc:"When the data (an access token, say) stops working, if known"`
 	Scopes          []string        `json:"scopes" nullable:"true"`
@@ -24,7 +27,8 @@ type Credential struct {
 	LastCheckedAt   *time.Time      `json:"last_checked_at"`
 	LastCheck       json.RawMessage `json:"last_check" doc:"What the last check found; null: there was none"`
 	LastRefreshedAt *time.Time      `json:"last_refreshed_at"`
-	RefreshError    *string         `json:"refresh_error"`
+	RefreshError    *string         `json:"refresh_error" doc:"What went wrong at the last renewal, in a sentence"`
+	NextRefreshAt   *time.Time      `json:"next_refresh_at" doc:"When the token is renewed without anybody asking, or tried again; null: it is not"`
 }
 
 // CreateCredential asks for a new credential.

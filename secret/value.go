@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,9 @@ func (v Value) Reveal() []byte {
 
 // Empty tells whether the value holds no bytes, without revealing any.
 func (v Value) Empty() bool { return len(v.Reveal()) == 0 }
+
+// Clone returns a Value with bytes of its own, which outlive the original's.
+func (v Value) Clone() Value { return New(bytes.Clone(v.Reveal())) }
 
 // Destroy overwrites the bytes with zeros. Copies made from Reveal are not
 // reached; every copy of this Value is.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -15,9 +16,11 @@ import (
 	"strongroom/internal/accounts"
 	"strongroom/internal/audit"
 	"strongroom/internal/catalog"
+	"strongroom/internal/connect"
 	"strongroom/internal/custody"
 	"strongroom/internal/httpapi"
 	"strongroom/internal/identity"
+	"strongroom/internal/refresh"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 	"strongroom/internal/telemetry"
@@ -31,11 +34,15 @@ type App struct {
 	Audit       *audit.Log
 	Credentials *custody.Service
 	Accounts    *accounts.Service
-	Catalog     *catalog.Catalog
-	Metrics     *telemetry.Metrics
-	Log         *slog.Logger
+	// Refresh and OAuth are there once Handler has been called.
+	Refresh *refresh.Service
+	OAuth   *connect.Service
+	Catalog *catalog.Catalog
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
 
 	clock   strongroom.Clock
+	sealer  *seal.Sealer
 	tracer  trace.Tracer
 	closers []func(context.Context) error
 }
@@ -132,9 +139,9 @@ func (a *App) checkpointSink() (io.Writer, error) {
 }
 
 func (a *App) openAuthorities() {
-	sealer := seal.New(a.Keeper, custody.OrganizationKeys(a.Store, a.Audit, a.clock), a.clock, a.Metrics.KeyService)
+	a.sealer = seal.New(a.Keeper, custody.OrganizationKeys(a.Store, a.Audit, a.clock), a.clock, a.Metrics.KeyService)
 	a.Credentials = custody.New(custody.Options{
-		Store: a.Store, Audit: a.Audit, Sealer: sealer, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act,
+		Store: a.Store, Audit: a.Audit, Sealer: a.sealer, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act,
 		Limits: store.CredentialLimits{PerProvider: a.Config.CredentialsPerProvider, PerUser: a.Config.CredentialsPerUser},
 	})
 	a.Accounts = accounts.New(accounts.Options{Store: a.Store, Audit: a.Audit, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act})
@@ -149,9 +156,12 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	if err := a.startTracing(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.openOAuth(); err != nil {
+		return nil, err
+	}
 	readAhead := custody.ReadAhead{Store: a.Store}
 	return httpapi.New(httpapi.Options{
-		Credentials: a.Credentials, Accounts: a.Accounts, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
+		Credentials: a.Credentials, Accounts: a.Accounts, OAuth: a.OAuth, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
 		Authenticator: identity.New(readAhead, issuers, a.clock), ReadAhead: readAhead,
 		Checks: []httpapi.Check{
 			{Name: "database", Ready: a.Store.Ready},
@@ -159,6 +169,7 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 		},
 		Metrics: a.Metrics.Handler(), Observer: a.Metrics, Log: a.Log, Clock: a.clock, Tracer: a.tracer,
 		Prefix: a.Config.APIPrefix, Version: Version(), TrustedProxies: a.Config.TrustedProxies,
+		SecureCookies: strings.HasPrefix(a.Config.PublicURL, "https:"),
 		Limits: httpapi.Limits{
 			BodyBytes: a.Config.BodyBytes, Concurrent: a.Config.Concurrent, UserRate: a.Config.UserRate, AccountRate: a.Config.AccountRate,
 			AddressRate: a.Config.AddressRate, FailureRate: a.Config.FailureRate,

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"strongroom/internal/connect"
 )
 
 // Config is everything that can be set, in one definition: the command line makes flags,
@@ -29,6 +31,14 @@ type Config struct {
 	TLSKey         string         `help:"The certificate's private key (PEM), readable for its owner alone." type:"path" placeholder:"FILE" group:"Server"`
 	TrustedProxies []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." placeholder:"CIDR" group:"Server"`
 	ShutdownGrace  time.Duration  `help:"How long requests in flight may go on after a signal to stop." default:"20s" group:"Server"`
+
+	PublicURL      string         `help:"Where browsers reach this server, as https://strongroom.example.com; OAuth providers send them back there." placeholder:"URL" group:"OAuth"`
+	AllowRedirects []string       `help:"Where browsers may be sent once an account is connected: each URL allows itself and what is below its path." name:"allow-redirect" placeholder:"URL" group:"OAuth"`
+	RefreshTimeout time.Duration  `help:"How long a provider may take to answer when a token is renewed." default:"15s" group:"OAuth"`
+	RefreshWorkers int            `help:"Tokens renewed at once ahead of their end; 0: none are, and a read renews what it needs." default:"32" group:"OAuth"`
+	AllowAddresses []netip.Prefix `help:"Addresses that may be called although they are private, local or special; none of them may otherwise." placeholder:"CIDR" group:"Outbound"`
+	// Environment is what the operator's OAuth clients are read from; nil: the process's.
+	Environment []string `kong:"-"`
 
 	BodyBytes     int64         `help:"Largest request body, in bytes." default:"1048576" group:"Limits"`
 	HeaderBytes   int           `help:"Largest request header, in bytes." default:"32768" group:"Limits"`
@@ -119,6 +129,7 @@ func (c Config) validateServer(fail func(string, ...any)) {
 	if c.BodyBytes < 1024 || c.HeaderBytes < 4096 || c.Concurrent < 1 {
 		fail("--body-bytes must be at least 1024, --header-bytes at least 4096, --concurrent at least 1")
 	}
+	c.validateOAuth(fail)
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -143,6 +154,24 @@ func (c Config) validateServer(fail func(string, ...any)) {
 	}
 	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
 		fail("--otlp-endpoint must be a URL as http://collector:4318")
+	}
+}
+
+func (c Config) validateOAuth(fail func(string, ...any)) {
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" {
+			fail("--public-url must be a scheme and a host, as https://strongroom.example.com, without a path")
+		}
+	}
+	if _, err := connect.ParseRedirects(c.AllowRedirects); err != nil {
+		fail("--allow-redirect: %w", err)
+	}
+	if c.RefreshTimeout < 100*time.Millisecond || c.RefreshTimeout > time.Minute {
+		fail("--refresh-timeout must be from 100ms to 1m")
+	}
+	if c.RefreshWorkers < 0 || c.RefreshWorkers > 1024 {
+		fail("--refresh-workers must be from 0 to 1024")
 	}
 }
 

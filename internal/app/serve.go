@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -37,6 +38,8 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 			return err
 		}
 	}
+	background := a.runBackground(ctx)
+	defer background.Wait()
 	a.Log.Info("listening", "address", listener.Addr().String(), "tls", a.Config.TLSCert != "", "version", Version())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -52,6 +55,15 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		return errors.Join(fmt.Errorf("some requests did not finish in time: %w", err), server.Close())
 	}
 	return nil
+}
+
+// runBackground does what is due without anybody asking, until the context ends.
+func (a *App) runBackground(ctx context.Context) *sync.WaitGroup {
+	var running sync.WaitGroup
+	if a.Config.RefreshWorkers > 0 {
+		running.Go(func() { a.Refresh.RunAhead(ctx, a.Config.RefreshWorkers) })
+	}
+	return &running
 }
 
 // Listen opens the configured address. Plain HTTP beyond loopback is allowed, for those

@@ -85,8 +85,14 @@ func assertSilent(t *testing.T, err error) {
 
 func TestNoErrorHoldsWhatWasSent(t *testing.T) {
 	c := mustLoad(t)
+	seen := map[string]bool{}
 	for _, entry := range c.Entries() {
 		for _, pair := range entry.CredentialProviders {
+			// Most OAuth types have one and the same schema.
+			if seen[string(pair.Schema)] {
+				continue
+			}
+			seen[string(pair.Schema)] = true
 			names := append(members(t, pair.Schema), canary, "x-"+canary, "Unknown member "+canary)
 			for _, name := range names {
 				refused := 0

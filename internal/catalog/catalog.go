@@ -45,6 +45,8 @@ type CredentialProvider struct {
 // Provider is one provider of the catalog.
 type Provider struct {
 	Entry
+	// OAuth is how the provider's OAuth works; nil: it has none that is known here.
+	OAuth *OAuth
 	types map[strongroom.CredentialType]*dataType
 }
 

@@ -22,7 +22,7 @@ func TestTheCatalogHasTheContractsProviders(t *testing.T) {
 		"file_storage":             {"api_key", "user_password"},
 		"google":                   {"google_oauth", "oauth2", "google_drive_receive"},
 		"internal_postgresql":      {"user_password"},
-		"microsoft":                {"oauth2"},
+		"microsoft":                {"oauth2", "client_credentials"},
 		"postgresql":               {"user_password"},
 		"sftp":                     {"user_password", "key_file", "sftp"},
 		"sharepoint":               {"sharepoint_oauth", "oauth2", "sharepoint_receive"},
@@ -35,12 +35,14 @@ func TestTheCatalogHasTheContractsProviders(t *testing.T) {
 		for i, typ := range e.CredentialTypes {
 			types, published = append(types, string(typ)), append(published, e.CredentialProviders[i].Name)
 		}
-		if !slices.Equal(types, want[e.Provider]) || !slices.Equal(published, types) {
-			t.Errorf("%s takes %q and publishes %q, want %q", e.Provider, types, published, want[e.Provider])
+		expected, contract := want[e.Provider]
+		if contract && !slices.Equal(types, expected) || !slices.Equal(published, types) {
+			t.Errorf("%s takes %q and publishes %q, want %q", e.Provider, types, published, expected)
 		}
+		delete(want, e.Provider)
 	}
-	if len(names) != len(want) || !slices.IsSorted(names) {
-		t.Errorf("the providers are %q", names)
+	if len(want) > 0 || !slices.IsSorted(names) {
+		t.Errorf("of the providers %q, these are missing: %v", names, want)
 	}
 }
 
@@ -184,8 +186,10 @@ func TestWhatMayBeKnownOfTokens(t *testing.T) {
 		{"scopes in a list", "microsoft", "oauth2", `,"scope":["b","a","b"]`, catalog.Checked{Scopes: []string{"b", "a"}}},
 		{"no scopes", "microsoft", "oauth2", `,"scope":""`, catalog.Checked{}},
 		{"null for everything", "google", "google_oauth", `,"expires_at":null,"scope":null,"email":null,"expires_in":null`, catalog.Checked{}},
-		{"Google's account", "google", "google_oauth", `,"email":"person@example.com"`, catalog.Checked{GoogleEmail: &email}},
-		{"another provider's account", "microsoft", "oauth2", `,"email":"person@example.com"`, catalog.Checked{}},
+		{"Google's account", "google", "google_oauth", `,"email":"person@example.com"`, catalog.Checked{AccountEmail: &email}},
+		{"another provider's account", "microsoft", "oauth2", `,"email":"person@example.com"`, catalog.Checked{AccountEmail: &email}},
+		{"scopes with the provider's separator", "slack", "oauth2", `,"scope":"chat:write,channels:read, chat:write"`, catalog.Checked{Scopes: []string{"chat:write", "channels:read"}}},
+		{"scopes with another's separator", "github", "oauth2", `,"scope":"a,b"`, catalog.Checked{Scopes: []string{"a,b"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			data := `{"access_token":"x"` + tc.more + `}`
@@ -196,8 +200,8 @@ func TestWhatMayBeKnownOfTokens(t *testing.T) {
 			if !slices.Equal(got.Scopes, tc.want.Scopes) {
 				t.Errorf("its scopes are %q, want %q", got.Scopes, tc.want.Scopes)
 			}
-			if (got.GoogleEmail == nil) != (tc.want.GoogleEmail == nil) || got.GoogleEmail != nil && *got.GoogleEmail != *tc.want.GoogleEmail {
-				t.Errorf("its account is %v", got.GoogleEmail)
+			if (got.AccountEmail == nil) != (tc.want.AccountEmail == nil) || got.AccountEmail != nil && *got.AccountEmail != *tc.want.AccountEmail {
+				t.Errorf("its account is %v", got.AccountEmail)
 			}
 		})
 	}
@@ -205,7 +209,30 @@ func TestWhatMayBeKnownOfTokens(t *testing.T) {
 
 func TestOnlyTokensAreReadForWhatMayBeKnown(t *testing.T) {
 	checked := mustCheck(t, mustLoad(t), "sftp", "user_password", `{"host":"h","username":"u","password":"p"}`)
-	if checked.ExpiresAt != nil || checked.Scopes != nil || checked.GoogleEmail != nil {
+	if checked.ExpiresAt != nil || checked.Scopes != nil || checked.AccountEmail != nil || checked.OAuth || checked.AccessToken || checked.Renewable {
 		t.Errorf("got %+v", checked)
+	}
+}
+
+func TestCheckTellsWhatCanBeKeptFresh(t *testing.T) {
+	type fresh struct{ oauth, accessToken, renewable bool }
+	for _, tc := range []struct {
+		name, provider, typ, data string
+		want                      fresh
+	}{
+		{"both tokens", "google", "oauth2", `{"access_token":"a","refresh_token":"r"}`, fresh{true, true, true}},
+		{"an access token alone", "google", "oauth2", `{"access_token":"a"}`, fresh{true, true, false}},
+		{"an access token and a null", "google", "oauth2", `{"access_token":"a","refresh_token":null}`, fresh{true, true, false}},
+		{"a refresh token alone", "google", "oauth2", `{"refresh_token":"r"}`, fresh{true, false, true}},
+		{"a client", "spotify", "client_credentials", `{"client_id":"i","client_secret":"s"}`, fresh{true, false, true}},
+		{"a client and its token", "spotify", "client_credentials", `{"client_id":"i","client_secret":"s","access_token":"a"}`, fresh{true, true, true}},
+		{"tokens of nobody knows whom", "api_credential", "oauth2", `{"access_token":"a","refresh_token":"r"}`, fresh{false, false, false}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			checked := mustCheck(t, mustLoad(t), tc.provider, tc.typ, tc.data)
+			if got := (fresh{checked.OAuth, checked.AccessToken, checked.Renewable}); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
 	}
 }

@@ -47,8 +47,12 @@ type Checked struct {
 	ExpiresAt *time.Time
 	// Scopes are an OAuth credential's, without repetitions; nil where it has none.
 	Scopes []string
-	// GoogleEmail is the "email" of Google's OAuth data; nil where it has none.
-	GoogleEmail *string
+	// AccountEmail is the "email" of OAuth data; nil where it has none.
+	AccountEmail *string
+	// OAuth says that the type's tokens are kept fresh by OAuth. The rest is of such data
+	// alone: whether it has an access token, and whether it can be renewed: by a refresh
+	// token, or because its grant needs none.
+	OAuth, AccessToken, Renewable bool
 }
 
 // Check validates data (a JSON object, as received) for the pair and returns what

@@ -19,7 +19,8 @@ var credentialTypes = []string{
 	"client_credentials", "sharepoint_receive", "google_drive_receive", "sftp", "azure_blob_receive",
 }
 
-var providerID = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+// identifier is what providers and variables may be called.
+var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
 // Lengths of what is shown of a provider, in bytes.
 const (
@@ -43,9 +44,8 @@ type key struct {
 var (
 	definitionKeys = []key{
 		{"provider", true}, {"display_name", true}, {"description", true}, {"category", true},
-		{"documentation", true}, {"plugin", false}, {"credential_types", true},
+		{"documentation", true}, {"plugin", false}, {"oauth", false}, {"credential_types", true},
 	}
-	typeKeys = []key{{"oauth", false}, {"schema", true}}
 )
 
 // readDefinition reads one file. It returns nil where the file has no usable
@@ -62,12 +62,9 @@ func readDefinition(s source, r *report) *definition {
 	e := Entry{
 		DisplayName:   r.textOf(root, "display_name", maxDisplayName),
 		Description:   r.textOf(root, "description", maxDescription),
-		Documentation: r.textOf(root, "documentation", maxDocumentation),
+		Documentation: r.linkOf(root, "documentation"),
 		Category:      r.textOf(root, "category", maxDisplayName),
 		IsPlugin:      r.flagOf(root, "plugin", s.plugin),
-	}
-	if n := root.get("documentation"); n != nil && e.Documentation != "" && checkHTTPSURL(e.Documentation) != nil {
-		r.add(n.line, "documentation must be an https link; write one that explains the provider's credentials")
 	}
 	if n := root.get("category"); n != nil && e.Category != "" && !slices.Contains(categories, e.Category) {
 		r.add(n.line, "unknown category%s; use one of %s", shown(e.Category), strings.Join(categories, ", "))
@@ -76,49 +73,17 @@ func readDefinition(s source, r *report) *definition {
 	if n := root.get("provider"); n != nil {
 		line = n.line
 	}
-	if id != "" && !providerID.MatchString(id) {
+	if id != "" && !identifier.MatchString(id) {
 		r.add(line, "provider must be an id of at most 63 lower-case letters, digits and underscores that begins with a letter")
 		id = ""
 	}
-	p := Provider{Entry: e, types: map[strongroom.CredentialType]*dataType{}}
+	p := Provider{Entry: e, OAuth: readOAuthSection(root, r), types: map[strongroom.CredentialType]*dataType{}}
 	p.Provider, p.Name, p.ID = id, id, uuid.NewSHA1(namespace, []byte(id))
-	if n := root.get("credential_types"); n != nil {
-		readTypes(&p, n, s.plugin, r)
-	}
+	readTypes(&p, root, s.plugin, r)
 	if id == "" {
 		return nil
 	}
 	return &definition{p, line}
-}
-
-// readTypes reads the map of credential types into the provider.
-func readTypes(p *Provider, n *node, eager bool, r *report) {
-	if n.kind != objectNode || len(n.members) == 0 {
-		r.add(n.line, "credential_types must be a mapping of at least one credential type to its schema")
-		return
-	}
-	for _, m := range n.members {
-		if !slices.Contains(credentialTypes, m.name) {
-			r.add(m.line, "unknown credential type%s; use one of %s", shown(m.name), strings.Join(credentialTypes, ", "))
-			continue
-		}
-		if !r.mapping(m.value, m.line, "credential type "+m.name, typeKeys) {
-			continue
-		}
-		oauth, schema := r.flagOf(m.value, "oauth", false), m.value.get("schema")
-		if schema == nil {
-			continue
-		}
-		d := newDataType(p.Provider+"/"+m.name, schema, eager, r)
-		if d == nil {
-			continue
-		}
-		d.oauth, d.email = oauth, oauth && p.Provider == googleProvider
-		typ := strongroom.CredentialType(m.name)
-		p.types[typ] = d
-		p.CredentialTypes = append(p.CredentialTypes, typ)
-		p.CredentialProviders = append(p.CredentialProviders, CredentialProvider{IsOAuth: oauth, Name: m.name, Schema: d.published})
-	}
 }
 
 // mapping reports whether the node is a mapping; its unknown and missing members

@@ -15,6 +15,9 @@
 //	                                                           ▼
 //	data ► strict JSON ► JSON Schema ► private keys ► OAuth ► Checked
 //
+// How OAuth works at a provider is data as well ([OAuth]): addresses and quirks, but
+// no client and no secret, and nothing here sends a request.
+//
 // # Definitions
 //
 // A definition is one YAML document of at most 256 KiB. Unknown keys are errors.
@@ -40,12 +43,93 @@
 //	          writeOnly: true
 //	          minLength: 16
 //	          maxLength: 256
-//	  oauth2:
-//	    oauth: true                   # expiry and scopes are read from the data
-//	    schema: {…}
+//
+// A type with oauth: true holds OAuth tokens; its schema may be left out (below).
 //
 // Anchors and aliases may be used within a file; tags, merge keys and further
 // documents may not.
+//
+// # OAuth
+//
+// The section oauth says how tokens are got and kept fresh. Without it, tokens are
+// kept as they are. A definition with all of its keys:
+//
+//	provider: acme_oauth
+//	display_name: Acme
+//	description: Invoices and payments at Acme, as the person who signed in.
+//	category: automation
+//	documentation: https://acme.example/docs
+//	oauth:
+//	  documentation: https://acme.example/docs/oauth   # required
+//	  # Every address is https; http is for loopback hosts alone. One of token_endpoint
+//	  # and discovery is required, and for people who sign in one of
+//	  # authorization_endpoint and discovery.
+//	  discovery: https://{subdomain}.acme.example      # an issuer (RFC 8414); fills what is not given here
+//	  authorization_endpoint: https://{subdomain}.acme.example/oauth/authorize
+//	  token_endpoint: https://{subdomain}.acme.example/oauth/token
+//	  revocation_endpoint: https://{subdomain}.acme.example/oauth/revoke   # RFC 7009
+//	  userinfo_endpoint: https://{subdomain}.acme.example/me
+//	  jwks_uri: https://{subdomain}.acme.example/keys  # of ID tokens; with issuer, or neither
+//	  issuer: https://{subdomain}.acme.example         # {tenantid} is the token's own tid claim
+//	  client_authentication: basic                     # or post (in the body), or none; required
+//	  request_format: form                             # the default; or json
+//	  scopes: [invoices, offline_access]               # asked for where nobody names others
+//	  scope_separator: " "                             # the default; or "," or ";"
+//	  authorization_parameters: {access_type: offline} # beside those that the service sets
+//	  token_parameters: {audience: invoices}
+//	  headers: {X-Acme-Version: "2"}                   # of every request to the provider
+//	  client_credentials_grant_type: acme_credentials  # in place of client_credentials
+//	  lifetime:                                        # of access tokens; required
+//	    member: expires_in                             # the default: where the answer has it, in seconds
+//	    default: 1h                                    # where it has none; or never: true
+//	  refresh:                                         # of refresh tokens
+//	    rotates: true                                  # whether a refresh replaces them; false
+//	    idle: 90d                                      # they die unused; none
+//	    lifetime_member: refresh_expires_in            # none
+//	  errors:                                          # beyond RFC 6749, section 5.2
+//	    member: error.code                             # a path; error
+//	    dead: [grant_gone]                             # only a person who connects anew helps
+//	    transient: [busy]                              # is tried again
+//	    misconfigured: [unknown_app]                   # the client or the definition is wrong
+//	  limits: {requests_per_second: 5, concurrent: 2}  # of one process; 10 and 8
+//	  variables:                                       # what differs from account to account
+//	    subdomain:                                     # a member of the credential's data
+//	      title: Subdomain
+//	      description: What stands before .acme.example.
+//	      pattern: '[a-z0-9]([a-z0-9-]*[a-z0-9])?'     # of the whole value; required
+//	      example: contoso
+//	      default: www                                 # where none is given; none: one must be
+//	  account:
+//	    email: contact.email                           # a path in the ID token or in what userinfo says; email
+//	credential_types:
+//	  oauth2:
+//	    oauth: true
+//	    scopes: [invoices]                             # in place of the provider's
+//	    properties:                                    # members beside the standard ones
+//	      ledger:
+//	        title: Ledger
+//	        type: string
+//	        maxLength: 64
+//	  client_credentials:
+//	    oauth: true
+//	    grant: client_credentials                      # the default is authorization_code
+//
+// Durations are written as in "45s", "1h" and "30d", or as seconds.
+//
+// A variable's pattern may match ASCII letters, digits and -._~ alone, so that no
+// value leaves its place in an address. Whoever stores a credential chooses the value,
+// and the OAuth client's secret goes to the host that it leads to: the host must
+// therefore end in two fixed labels, or the pattern be a list of values, as in
+// "com|eu". Every variable stands in an address, or has a default.
+//
+// Parameters that the service sets itself (client_id, state, scope, code_challenge …)
+// and headers that it or HTTP sets (Authorization, Content-Type …) are refused.
+//
+// The schema of an OAuth type is the standard one (schemas/oauth.yaml) with the
+// variables before it and the type's properties behind it: access_token,
+// refresh_token or both, and what else comes with them; for client credentials
+// client_id and client_secret. A type may have a schema of its own instead, unless the
+// definition has variables.
 //
 // # Schemas
 //

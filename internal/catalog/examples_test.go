@@ -47,7 +47,7 @@ func makeExamples() []example {
 		maps.Copy(m, more)
 		return m
 	}
-	return []example{
+	return append(oauthExamples(), []example{
 		{"a password", "sftp", "user_password", server(map[string]any{"password": "pä55 wörd", "auth_type": "password"})},
 		{"the least there can be", "sftp", "user_password", map[string]any{"host": "192.0.2.7", "username": "u", "password": "p"}},
 		{"optional members sent as null", "sftp", "user_password", map[string]any{"host": "::1", "username": "u", "password": "p", "port": nil, "host_key": nil, "test_path": nil}},
@@ -105,7 +105,7 @@ func makeExamples() []example {
 		{"a bucket", "file_storage", "api_key", map[string]any{"endpoint": "https://s3.example.com", "region": "us-east-1", "bucket": "example-files", "access_key_id": "minio", "secret_access_key": "minio-example-secret", "path_style": true, "prefix": "in/"}},
 		{"a share", "file_storage", "user_password", map[string]any{"host": "files.example.com", "share": "invoices", "domain": "CORP", "username": "svc", "password": "p", "path": "/2031"}},
 		{"WebDAV", "file_storage", "user_password", map[string]any{"protocol": "webdav", "host": "files.example.com", "port": 8443, "username": "svc", "password": "p", "path": "/remote.php/dav"}},
-	}
+	}...)
 }
 
 func (e example) json(tb testing.TB) string {

@@ -20,6 +20,7 @@ func FuzzCheck(f *testing.F) {
 	pairs := [][2]string{
 		{"postgresql", "user_password"}, {"sftp", "key_file"}, {"sftp", "sftp"}, {"google", "google_oauth"},
 		{"azure_blob", "azure_blob_receive"}, {"api_credential", "api_key"}, {"aws_ses", "api_key"}, {"file_storage", "user_password"},
+		{"salesforce", "oauth2"}, {"microsoft", "client_credentials"},
 	}
 	for _, e := range examples() {
 		for i, p := range pairs {
@@ -61,7 +62,7 @@ func FuzzCheck(f *testing.F) {
 // FuzzDefinition holds that no definition crashes the start and that every problem has a
 // file and a line.
 func FuzzDefinition(f *testing.F) {
-	for _, name := range []string{"sharepoint_client_secret.yaml", "google.yaml"} {
+	for _, name := range []string{"sharepoint_client_secret.yaml", "google.yaml", "microsoft.yaml", "zoho.yaml", "zoom_server_to_server.yaml"} {
 		text, err := os.ReadFile(filepath.Join("providers", name))
 		if err != nil {
 			f.Fatal(err)
@@ -69,7 +70,7 @@ func FuzzDefinition(f *testing.F) {
 		f.Add(bytes.Replace(text, []byte("provider: "), []byte("provider: x_"), 1))
 	}
 	for _, text := range []string{
-		acme, "", "---\n---\n", "a: &a [*a]\n", "? a\n: b\n", "<<: {a: b}\n", "a: !!binary x\n", "a: .nan\n", "%YAML 1.2\n---\na\n",
+		documented(f), withVariable("https://{v}.{v}/{v}?{v}", `(?i)[^\W]{2,}|\Qx`), strings.Replace(plain, "3600", "1e999", 1), acme, "", "---\n---\n", "a: &a [*a]\n", "? a\n: b\n", "<<: {a: b}\n", "a: !!binary x\n", "a: .nan\n", "%YAML 1.2\n---\na\n",
 		bomb(30), in("      type: object", doubling(20)+"      type: object"), "a: |\n  x\n", "'a': \"\\u0000\"\n", "&a : *a\n", "- - - -\n", "{", "a: 0x_\n",
 	} {
 		f.Add([]byte(text))

@@ -41,6 +41,16 @@ func (n *node) get(name string) *node {
 	return nil
 }
 
+// lineOf returns the line of a member's name, or the node's where there is none.
+func (n *node) lineOf(name string) int {
+	for _, m := range n.members {
+		if m.name == name {
+			return m.line
+		}
+	}
+	return n.line
+}
+
 // at follows a JSON pointer's tokens as far as they lead.
 func (n *node) at(tokens []string) *node {
 	for _, t := range tokens {

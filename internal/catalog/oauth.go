@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"strongroom"
 )
-
-// googleProvider is the provider whose OAuth data names an account by e-mail.
-const googleProvider = "google"
 
 // Bounds on what OAuth data says of itself.
 const (
@@ -34,12 +32,18 @@ func (d *dataType) readOAuth(object map[string]any, c *Checked) []strongroom.Fie
 	}
 	if v := object["scope"]; v != nil {
 		var ok bool
-		if c.Scopes, ok = scopes(v); !ok {
+		if c.Scopes, ok = d.readScopes(v); !ok {
 			fields = append(fields, fieldError(ErrorFormat, "Must be scopes with spaces between them, or a list of scopes", "scope"))
 		}
 	}
-	if s, ok := object["email"].(string); ok && d.email && s != "" {
-		c.GoogleEmail = &s
+	if s, ok := object["email"].(string); ok && s != "" {
+		c.AccountEmail = &s
+	}
+	if d.grant != "" {
+		access, _ := object["access_token"].(string)
+		refresh, _ := object["refresh_token"].(string)
+		c.OAuth, c.AccessToken = true, access != ""
+		c.Renewable = refresh != "" || d.grant == GrantClientCredentials
 	}
 	return fields
 }
@@ -63,12 +67,13 @@ func expiry(v any) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// scopes reads scopes with spaces between them or a list of scopes.
-func scopes(v any) ([]string, bool) {
+// readScopes reads a list of scopes, or scopes with spaces or the provider's separator
+// between them.
+func (d *dataType) readScopes(v any) ([]string, bool) {
 	var found []string
 	switch v := v.(type) {
 	case string:
-		found = strings.Fields(v)
+		found = strings.FieldsFunc(v, func(c rune) bool { return unicode.IsSpace(c) || strings.ContainsRune(d.separator, c) })
 	case []any:
 		for _, item := range v {
 			s, ok := item.(string)

@@ -137,7 +137,7 @@ func TestFaultyDefinitionsAreRefusedByLine(t *testing.T) {
 		{"plugin in words", in("", "plugin: maybe\n"), []string{`17: plugin must be true or false`}},
 		{"no credential types", acme[:strings.Index(acme, "credential_types")] + "credential_types: {}\n", []string{`6: credential_types must be a mapping of at least one`}},
 		{"an unknown credential type", in("  api_key:\n    schema", "  api_keys:\n    schema"), []string{`7: unknown credential type "api_keys"; use one of api_key, oauth2,`}},
-		{"a type without schema", in("    schema:\n", "    oauth: true\n    schemas:\n"), []string{`7: credential type api_key lacks the key "schema"`, `9: unknown key "schemas"`}},
+		{"a type without schema", in("    schema:\n", "    schemas:\n"), []string{`7: credential type api_key lacks the key "schema"`, `8: unknown key "schemas"`}},
 		{"oauth in words", in("    schema:", "    oauth: yes\n    schema:"), []string{`8: oauth must be true or false`}},
 		{"a schema that is a list", in("    schema:\n", "    schema: [CANARY]\n    x:\n"), []string{`8: the schema must be a mapping with type: object`, `9: unknown key "x"`}},
 		{"a schema of strings", in("type: object", "type: string"), []string{`9: the schema must be a mapping with type: object`}},

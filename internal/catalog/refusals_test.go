@@ -123,6 +123,17 @@ func TestWrongDataIsRefusedWhereItIsWrong(t *testing.T) {
 		{"sharepoint", "sharepoint_receive", "a site that is no link", map[string]any{"site_url": "finance"}, []string{"site_url: format"}},
 		{"microsoft", "oauth2", "a lifetime in words", map[string]any{"expires_in": "an hour"}, []string{"expires_in: pattern"}},
 
+		{"microsoft", "oauth2", "a tenant with its address", map[string]any{"tenant": "contoso.onmicrosoft.com/x"}, []string{"tenant: pattern"}},
+		{"microsoft", "oauth2", "a tenant that is a number", map[string]any{"tenant": 1}, []string{"tenant: type"}},
+		{"microsoft", "oauth2", "a client's secret that is none", map[string]any{"client_id": "", "client_secret": "a\n"}, []string{"client_id: length", "client_secret: pattern"}},
+		{"microsoft", "client_credentials", "no client", map[string]any{"client_id": gone{}, "client_secret": nil}, []string{"client_id: missing", "client_secret: missing"}},
+		{"microsoft", "client_credentials", "a lifetime alone", map[string]any{"expires_at": gone{}, "expires_in": 3600}, []string{"expires_at: missing"}},
+		{"salesforce", "oauth2", "another company's host", map[string]any{"domain": "evil.example.com/x"}, []string{"domain: pattern"}},
+		{"zoho", "oauth2", "another company's domain", map[string]any{"domain": "zoho.example"}, []string{"domain: pattern"}},
+		{"zendesk", "oauth2", "a whole host for a subdomain", map[string]any{"subdomain": "acme.zendesk.com"}, []string{"subdomain: pattern"}},
+		{"zoom_server_to_server", "client_credentials", "no account", map[string]any{"account_id": gone{}}, []string{"account_id: missing"}},
+		{"zoom_server_to_server", "client_credentials", "a parameter more", map[string]any{"account_id": "a&grant_type=x"}, []string{"account_id: pattern"}},
+
 		{"api_credential", "api_key", "no key", map[string]any{"api_key": gone{}}, []string{"api_key: missing"}},
 		{"api_credential", "api_key", "two keys", map[string]any{"key": "x"}, []string{"api_key: conflict"}},
 		{"api_credential", "api_key", "a key with a line break", map[string]any{"api_key": "sk\n"}, []string{"api_key: pattern"}},

@@ -20,9 +20,7 @@ const (
 
 // dataType is one (provider, credential type) pair.
 type dataType struct {
-	oauth bool
-	// email says that the data's "email" names the account.
-	email     bool
+	typeRules
 	published json.RawMessage
 	// schema compiles the schema once: an operator's when it is loaded, since it may
 	// not compile, and an embedded one, which the tests prove, when it is first used.

@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -37,12 +38,13 @@ func (s *Service) Create(ctx context.Context, caller strongroom.Caller, n strong
 		ID: id, OrganizationID: caller.OrganizationID, UserID: &owner,
 		Name: strings.TrimSpace(n.Name), Provider: provider.Provider, Type: n.Type, Status: strongroom.StatusActive,
 		ModifiedBy: caller.ID, Version: 1, CreatedAt: now, UpdatedAt: now,
+		Renewal: strongroom.Renewal{ClientID: n.OAuthClientID},
 	}
 	checked, sealed, err := s.checkAndSeal(ctx, c, n.Data)
 	if err != nil {
 		return strongroom.Credential{}, err
 	}
-	c.GoogleEmail, c.ExpiresAt, c.Scopes = checked.GoogleEmail, checked.ExpiresAt, checked.Scopes
+	s.startRenewal(&c, checked, now)
 	event.CredentialID, event.Provider, event.Version = c.ID, c.Provider, c.Version
 	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
 		if err := tx.EnsureOrganization(c.OrganizationID, now); err != nil {
@@ -64,15 +66,30 @@ const updateAttempts = 8
 // Update implements strongroom.CredentialService.
 func (s *Service) Update(ctx context.Context, caller strongroom.Caller, id uuid.UUID, u strongroom.CredentialUpdate) (strongroom.Credential, error) {
 	defer u.Data.Destroy()
+	return s.change(ctx, caller, policy.UpdateCredential, id, func(c *strongroom.Credential, _ time.Time) (secret.Value, error) {
+		c.Type, c.Renewal.ClientID = u.Type, ""
+		if u.Name != nil {
+			c.Name = strings.TrimSpace(*u.Name)
+		}
+		return secret.New(bytes.Clone(u.Data.Reveal())), nil
+	})
+}
+
+// replacement changes what it likes of the credential as it was read, and returns the new
+// data.
+type replacement func(c *strongroom.Credential, now time.Time) (secret.Value, error)
+
+// change replaces a credential's data. It begins anew where somebody else came in between.
+func (s *Service) change(ctx context.Context, caller strongroom.Caller, action policy.Action, id uuid.UUID, replace replacement) (strongroom.Credential, error) {
 	now := s.Clock.Now()
 	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialUpdate)
 	event.CredentialID = id
 	for attempt := 1; ; attempt++ {
-		c, err := s.decideOn(ctx, caller, policy.UpdateCredential, id, now)
+		c, err := s.decideOn(ctx, caller, action, id, now)
 		if err != nil {
 			return strongroom.Credential{}, s.changeFailed(ctx, event, err)
 		}
-		c, err = s.update(ctx, caller, c, u, event, now)
+		c, err = s.replace(ctx, caller, c, replace, event, now)
 		switch {
 		case err == nil:
 			s.Observe(event.Action, event.Outcome, "")
@@ -84,18 +101,20 @@ func (s *Service) Update(ctx context.Context, caller strongroom.Caller, id uuid.
 	}
 }
 
-// update replaces the data of the credential as it was read, or answers ErrStale.
-func (s *Service) update(ctx context.Context, caller strongroom.Caller, c strongroom.Credential, u strongroom.CredentialUpdate, event strongroom.Event, now time.Time) (strongroom.Credential, error) {
+// replace replaces the data of the credential as it was read, or answers ErrStale.
+func (s *Service) replace(ctx context.Context, caller strongroom.Caller, c strongroom.Credential, replace replacement, event strongroom.Event, now time.Time) (strongroom.Credential, error) {
 	from := c.Version
-	c.Version, c.Type, c.Status, c.UpdatedAt, c.ModifiedBy = from+1, u.Type, strongroom.StatusActive, now, caller.ID
-	if u.Name != nil {
-		c.Name = strings.TrimSpace(*u.Name)
-	}
-	checked, sealed, err := s.checkAndSeal(ctx, c, u.Data)
+	data, err := replace(&c, now)
 	if err != nil {
 		return c, err
 	}
-	c.GoogleEmail, c.ExpiresAt, c.Scopes = checked.GoogleEmail, checked.ExpiresAt, checked.Scopes
+	defer data.Destroy()
+	c.Version, c.Status, c.UpdatedAt, c.ModifiedBy = from+1, strongroom.StatusActive, now, caller.ID
+	checked, sealed, err := s.checkAndSeal(ctx, c, data)
+	if err != nil {
+		return c, err
+	}
+	s.startRenewal(&c, checked, now)
 	// What was found out about the old data says nothing of the new.
 	c.RefreshError, c.LastCheck, c.LastCheckedAt, c.LastRefreshedAt = nil, nil, nil, nil
 	event.Version, event.Provider = c.Version, c.Provider
@@ -103,30 +122,41 @@ func (s *Service) update(ctx context.Context, caller strongroom.Caller, c strong
 		return []strongroom.Event{event}, tx.UpdateCredential(c.OrganizationID, store.CredentialChange{
 			ID: c.ID, From: from, Name: c.Name, Type: c.Type, Sealed: sealed, Status: c.Status,
 			ModifiedBy: c.ModifiedBy, UpdatedAt: c.UpdatedAt,
-			GoogleEmail: c.GoogleEmail, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes,
+			AccountEmail: c.AccountEmail, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes, Renewal: c.Renewal,
 		})
 	})
 	return c, err
 }
 
-// Delete implements strongroom.CredentialService.
-func (s *Service) Delete(ctx context.Context, caller strongroom.Caller, id uuid.UUID) error {
+// Delete implements strongroom.CredentialService. The deletion holds whatever the provider
+// says of a revocation: who deletes wants the credential gone.
+func (s *Service) Delete(ctx context.Context, caller strongroom.Caller, id uuid.UUID, revoke bool) (strongroom.Revocation, error) {
 	now := s.Clock.Now()
 	event := strongroom.NewEvent(now, caller, strongroom.ActionCredentialDelete)
 	event.CredentialID = id
 	c, err := s.decideOn(ctx, caller, policy.DeleteCredential, id, now)
 	if err != nil {
-		return s.changeFailed(ctx, event, err)
+		return "", s.changeFailed(ctx, event, err)
 	}
 	event.Version, event.Provider = c.Version, c.Provider
+	deleted := store.SealedCredential{Credential: c}
+	if revoke {
+		event.Note = "revocation requested"
+		if deleted, err = s.Store.SealedCredential(ctx, c.OrganizationID, c.ID); err != nil {
+			return "", s.changeFailed(ctx, event, err)
+		}
+	}
 	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
 		return []strongroom.Event{event}, tx.DeleteCredential(c.OrganizationID, c.ID, now, caller.ID)
 	})
 	if err != nil {
-		return s.changeFailed(ctx, event, err)
+		return "", s.changeFailed(ctx, event, err)
 	}
 	s.Observe(event.Action, event.Outcome, "")
-	return nil
+	if !revoke {
+		return strongroom.RevocationNone, nil
+	}
+	return s.revoke(ctx, event, deleted)
 }
 
 // Restore brings back a deleted credential: for the operator's command line.
@@ -160,9 +190,9 @@ func (s *Service) checkAndSeal(ctx context.Context, c strongroom.Credential, dat
 	}
 	plain := secret.New(checked.Data)
 	defer plain.Destroy()
-	sealed, err := s.Sealer.Seal(ctx, seal.Binding{OrganizationID: c.OrganizationID, CredentialID: c.ID, Version: c.Version}, plain)
+	sealed, err := s.Sealer.Seal(ctx, seal.Binding{OrganizationID: c.OrganizationID, RecordID: c.ID, Version: c.Version}, plain)
 	if err != nil {
-		return catalog.Checked{}, nil, explainSeal(err)
+		return catalog.Checked{}, nil, ExplainSeal(err)
 	}
 	return checked, sealed, nil
 }

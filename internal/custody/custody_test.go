@@ -111,6 +111,11 @@ func (s *scene) must(err error) {
 	}
 }
 
+func (s *scene) delete(caller strongroom.Caller, id uuid.UUID) error {
+	_, err := s.custody.Delete(s.Context(), caller, id, false)
+	return err
+}
+
 func (s *scene) person() strongroom.Caller {
 	return strongroom.Caller{Principal: strongroom.Principal{Kind: strongroom.KindUser, ID: s.user, OrganizationID: s.organization, Role: strongroom.RoleAppUser}}
 }
@@ -196,7 +201,7 @@ func TestWithoutAuditNothingIsChanged(t *testing.T) {
 	s.audit.fail(store.ErrUnavailable)
 	_, err := s.custody.Update(t.Context(), s.person(), c.ID, strongroom.CredentialUpdate{Type: "user_password", Data: data("other")})
 	s.wantCode(err, strongroom.CodeRepositoryUnavailable)
-	s.wantCode(s.custody.Delete(t.Context(), s.person(), c.ID), strongroom.CodeRepositoryUnavailable)
+	s.wantCode(s.delete(s.person(), c.ID), strongroom.CodeRepositoryUnavailable)
 	s.audit.fail(nil)
 	opened, err := s.open(c.ID)
 	s.must(err)
@@ -211,7 +216,7 @@ func TestEveryActIsOnRecord(t *testing.T) {
 	for name, act := range map[string]func() error{
 		"a user's read":   func() error { _, err := s.custody.Open(t.Context(), s.person(), c.ID, nil); return err },
 		"an unknown id":   func() error { _, err := s.open(uuid.New()); return err },
-		"a worker's kill": func() error { return s.custody.Delete(t.Context(), s.worker(), c.ID) },
+		"a worker's kill": func() error { return s.delete(s.worker(), c.ID) },
 	} {
 		if act() == nil {
 			t.Errorf("%s: allowed", name)
@@ -223,7 +228,7 @@ func TestEveryActIsOnRecord(t *testing.T) {
 	s.must(err)
 	_, err = s.custody.Update(t.Context(), s.person(), c.ID, strongroom.CredentialUpdate{Type: "user_password", Data: data("other")})
 	s.must(err)
-	s.must(s.custody.Delete(t.Context(), s.person(), c.ID))
+	s.must(s.delete(s.person(), c.ID))
 
 	count := map[string]int{}
 	for _, e := range s.events() {
@@ -318,7 +323,7 @@ func TestTheRefreshTokenIsWithheldByGrant(t *testing.T) {
 func TestOnlyTheOperatorRestores(t *testing.T) {
 	s := setup(t)
 	c := s.create()
-	s.must(s.custody.Delete(t.Context(), s.person(), c.ID))
+	s.must(s.delete(s.person(), c.ID))
 	for _, caller := range []strongroom.Caller{s.person(), s.worker()} {
 		_, err := s.custody.Restore(t.Context(), caller, c.ID)
 		s.wantCode(err, strongroom.CodeForbidden)
@@ -360,7 +365,7 @@ func TestWhatWasReadAheadServesItsOwnRequestOnly(t *testing.T) {
 	if opened.ETag != "v1" {
 		t.Errorf("etag %s", opened.ETag)
 	}
-	s.must(s.custody.Delete(t.Context(), s.person(), c.ID))
+	s.must(s.delete(s.person(), c.ID))
 	_, err = s.custody.Open(ctx, s.worker(), c.ID, nil)
 	s.wantCode(err, strongroom.CodeNotFound)
 }

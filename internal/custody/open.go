@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/oauth"
 	"strongroom/internal/policy"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
@@ -48,12 +49,9 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	if err := policy.Decide(caller, policy.OpenCredential, nil, now); err != nil {
 		return strongroom.Credential{}, strongroom.Opened{}, err
 	}
-	sealed, err := s.sealed(ctx, caller.OrganizationID, id)
-	if err != nil {
-		return strongroom.Credential{}, strongroom.Opened{}, store.Explain(err, "Credential")
-	}
+	sealed, err := s.fresh(ctx, caller, id, now)
 	c := sealed.Credential
-	if err := policy.Decide(caller, policy.OpenCredential, &c, now); err != nil {
+	if err != nil {
 		return c, strongroom.Opened{}, err
 	}
 	whole := policy.MaySeeRefreshToken(caller, c, now)
@@ -61,9 +59,9 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	if slices.Contains(ifNoneMatch, etag) || slices.Contains(ifNoneMatch, "*") {
 		return c, strongroom.Opened{ETag: etag, NotModified: true}, nil
 	}
-	data, err := s.Sealer.Open(ctx, seal.Binding{OrganizationID: c.OrganizationID, CredentialID: c.ID, Version: c.Version}, sealed.Sealed)
+	data, err := s.openSealed(ctx, sealed)
 	if err != nil {
-		return c, strongroom.Opened{}, explainSeal(fmt.Errorf("open credential %s, version %d: %w", c.ID, c.Version, err))
+		return c, strongroom.Opened{}, err
 	}
 	if !whole {
 		if data, err = withoutRefreshToken(data); err != nil {
@@ -71,6 +69,37 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 		}
 	}
 	return c, strongroom.Opened{ETag: etag, Data: data}, nil
+}
+
+// fresh loads the credential, and has a stale token renewed first. It reads and decides
+// anew after it has waited: what was true before may not be any more.
+func (s *Service) fresh(ctx context.Context, caller strongroom.Caller, id uuid.UUID, now time.Time) (store.SealedCredential, error) {
+	for waited := false; ; waited = true {
+		sealed, err := s.sealed(ctx, caller.OrganizationID, id)
+		if err != nil {
+			return store.SealedCredential{}, store.Explain(err, "Credential")
+		}
+		if err := policy.Decide(caller, policy.OpenCredential, &sealed.Credential, now); err != nil {
+			return sealed, err
+		}
+		switch step, refusal := oauth.Plan(now, sealed.Credential, waited); step {
+		case oauth.Serve:
+			return sealed, nil
+		case oauth.Refuse:
+			return sealed, refusal
+		}
+		s.awaitRenewal(ctx, sealed.Credential, now)
+		now = s.Clock.Now()
+	}
+}
+
+// openSealed decrypts a credential's data. Its errors are *strongroom.Error.
+func (s *Service) openSealed(ctx context.Context, c store.SealedCredential) (secret.Value, error) {
+	data, err := s.Sealer.Open(ctx, seal.Binding{OrganizationID: c.OrganizationID, RecordID: c.ID, Version: c.Version}, c.Sealed)
+	if err != nil {
+		return secret.Value{}, ExplainSeal(fmt.Errorf("open credential %s, version %d: %w", c.ID, c.Version, err))
+	}
+	return data, nil
 }
 
 // recordRead makes the event durable, and notes the use on the credential where the

@@ -3,6 +3,7 @@ package custody
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,7 @@ type Sealer interface {
 	Open(ctx context.Context, b seal.Binding, sealed []byte) (secret.Value, error)
 }
 
-// Options is what a Service is made of. All but Observe are required.
+// Options is what a Service is made of. All but Renewer, Jitter and Observe are required.
 type Options struct {
 	Store   store.Credentials
 	Audit   audit.Recorder
@@ -30,6 +31,10 @@ type Options struct {
 	Catalog *catalog.Catalog
 	Clock   strongroom.Clock
 	Limits  store.CredentialLimits
+	// Renewer keeps OAuth tokens fresh; nil: nobody does.
+	Renewer Renewer
+	// Jitter is a number from 0 to 1, each time another; nil: a random one.
+	Jitter func() float64
 	// Observe is told how each recorded act ended, for metrics; nil: nobody is.
 	Observe func(action strongroom.Action, outcome strongroom.Outcome, code strongroom.Code)
 }
@@ -45,6 +50,12 @@ var _ strongroom.CredentialService = (*Service)(nil)
 func New(o Options) *Service {
 	if o.Observe == nil {
 		o.Observe = func(strongroom.Action, strongroom.Outcome, strongroom.Code) {}
+	}
+	if o.Renewer == nil {
+		o.Renewer = noRenewer{}
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
 	}
 	return &Service{Options: o}
 }
@@ -139,8 +150,9 @@ func denial(err error) bool {
 	return false
 }
 
-// explainSeal turns a failure of encryption into an answer.
-func explainSeal(err error) error {
+// ExplainSeal turns a failure of encryption into an answer, a *strongroom.Error; one that
+// is an answer already is returned as it is.
+func ExplainSeal(err error) error {
 	var known *strongroom.Error
 	switch {
 	case errors.As(err, &known):

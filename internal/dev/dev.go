@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -54,6 +55,7 @@ func Run(ctx context.Context, c app.Config, screen io.Writer) (err error) {
 	if err := c.Validate(true); err != nil {
 		return err
 	}
+	c = local(c, "http://"+listener.Addr().String())
 	a, err := app.Open(ctx, c, "dev", c.Logger(lines))
 	if err != nil {
 		return err
@@ -68,6 +70,17 @@ func Run(ctx context.Context, c app.Config, screen io.Writer) (err error) {
 		return err
 	}
 	return serve(ctx, a, listener, t)
+}
+
+// local lets the service of one machine talk to that machine: OAuth servers and databases
+// on loopback, and pages on it that browsers are sent to. What is set stays.
+func local(c app.Config, url string) app.Config {
+	c.PublicURL = cmp.Or(c.PublicURL, url)
+	if len(c.AllowRedirects) == 0 {
+		c.AllowRedirects = []string{url}
+	}
+	c.AllowAddresses = append(c.AllowAddresses, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	return c
 }
 
 // check refuses what dev makes by itself: it would silently not be used, or be changed.

@@ -22,11 +22,22 @@ func convertAll[A, B any](list []A, convert func(A) B) []B {
 func wireCredential(c strongroom.Credential) api.Credential {
 	return api.Credential{
 		ID: c.ID.String(), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, ModifiedBy: c.ModifiedBy.String(),
-		Name: c.Name, Provider: c.Provider, UserID: optionalID(c.UserID), GoogleEmail: c.GoogleEmail,
+		Name: c.Name, Provider: c.Provider, UserID: optionalID(c.UserID), GoogleEmail: googleEmail(c), AccountEmail: c.AccountEmail,
 		CredentialType: string(c.Type), Status: string(c.Status), Version: c.Version, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes,
 		LastUsedAt: c.LastUsedAt, LastCheckedAt: c.LastCheckedAt, LastCheck: c.LastCheck,
 		LastRefreshedAt: c.LastRefreshedAt, RefreshError: c.RefreshError,
+		StatusSince: c.Renewal.Since, StatusReason: text(string(c.Renewal.Reason)), NextRefreshAt: c.Renewal.NextAt,
 	}
+}
+
+// googleProvider is the one whose accounts have a field of their own in the contract.
+const googleProvider = "google"
+
+func googleEmail(c strongroom.Credential) *string {
+	if c.Provider != googleProvider {
+		return nil
+	}
+	return c.AccountEmail
 }
 
 func wireAccount(a strongroom.ServiceAccount) api.ServiceAccount {

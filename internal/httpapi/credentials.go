@@ -13,6 +13,7 @@ import (
 var (
 	listLimit         = limitParameter(1000)
 	providerParameter = parameter{name: "provider", kind: "string", description: "Only this provider's, in any case"}
+	revokeParameter   = parameter{name: "revoke", kind: "string", enum: []string{"true", "false"}, description: "Whether to revoke an OAuth grant at the provider"}
 	scopeParameter    = parameter{name: "scope", kind: "string", enum: []string{"own", "organization"}, description: "organization: every user's (an org_admin's right)"}
 )
 
@@ -43,9 +44,14 @@ func (s *server) credentialOperations() []operation {
 			errors: []strongroom.Code{strongroom.CodeInvalidCredentialID, strongroom.CodeForbidden, strongroom.CodeNotFound, strongroom.CodeConflict, strongroom.CodeKeyUnavailable, strongroom.CodeAuditUnavailable},
 			handle: s.updateCredential},
 		{method: http.MethodDelete, path: one, id: "delete-credential", tag: tag, summary: "Delete a credential",
-			description: "By the owner or an org_admin. Only the operator's command line restores it.", status: http.StatusNoContent,
+			description: "By the owner or an org_admin. Only the operator's command line restores it. With revoke=true its OAuth grant is revoked at the provider as well; X-Revocation says how that went (revoked, unsupported, failed), and the deletion holds in any case.",
+			query:       []parameter{revokeParameter}, status: http.StatusNoContent,
 			errors: []strongroom.Code{strongroom.CodeInvalidCredentialID, strongroom.CodeForbidden, strongroom.CodeUserAccountRequired, strongroom.CodeNotFound, strongroom.CodeAuditUnavailable},
 			handle: s.deleteCredential},
+		{method: http.MethodPost, path: one + "/refresh", id: "refresh-credential", tag: tag, summary: "Renew an OAuth token now",
+			description: "By the owner, an org_admin, or a service account with a grant to write. Whoever asks while a renewal is under way gets its outcome.", status: http.StatusOK, answer: metadata,
+			errors: []strongroom.Code{strongroom.CodeInvalidCredentialID, strongroom.CodeForbidden, strongroom.CodeNotFound, strongroom.CodeReauthorization, strongroom.CodeRefreshFailed, strongroom.CodeAuditUnavailable},
+			handle: s.refreshCredential},
 		s.openOperation(one + "/credentials"),
 	}
 }
@@ -105,5 +111,18 @@ func (s *server) deleteCredential(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Credentials.Delete(ctx, c.Caller, id)
+	revoked, err := s.Credentials.Delete(ctx, c.Caller, id, c.query["revoke"] == "true")
+	if err == nil && revoked != strongroom.RevocationNone {
+		c.response.Header().Set("X-Revocation", string(revoked))
+	}
+	return nil, err
+}
+
+func (s *server) refreshCredential(ctx context.Context, c *call) (any, error) {
+	id, err := c.credentialID()
+	if err != nil {
+		return nil, err
+	}
+	refreshed, err := s.Credentials.Refresh(ctx, c.Caller, id)
+	return wireCredential(refreshed), err
 }

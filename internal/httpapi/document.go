@@ -52,16 +52,19 @@ func (s *server) describe(op operation) {
 	}
 	for _, m := range pathParameter.FindAllStringSubmatch(op.path, -1) {
 		schema := &huma.Schema{Type: huma.TypeString, Format: "uuid"}
-		if m[1] == "provider" {
+		if m[1] == "provider" || strings.HasSuffix(m[1], "_name") {
 			schema = &huma.Schema{Type: huma.TypeString}
 		}
 		d.Parameters = append(d.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: schema})
 	}
 	for _, p := range op.query {
-		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.description, Schema: p.schema()})
+		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.description, Required: p.required, Schema: p.schema()})
 	}
 	for _, p := range op.headers {
 		d.Parameters = append(d.Parameters, &huma.Param{Name: p.name, In: "header", Description: p.description, Schema: p.schema()})
+	}
+	if op.public {
+		d.Security = []map[string][]string{{}}
 	}
 	if op.body != nil {
 		d.RequestBody = &huma.RequestBody{Required: true, Content: jsonContent(op.schema)}
@@ -77,6 +80,9 @@ func (s *server) describeResponses(d *huma.Operation, op operation) {
 	switch {
 	case op.answer != nil:
 		success.Content = jsonContent(s.registry.Schema(op.answer, true, op.answer.Name()))
+	case op.status == http.StatusSeeOther:
+		success.Description = "The browser goes on to redirect_to"
+		success.Headers["Location"] = &huma.Header{Description: "redirect_to, with credential_id, or with error and error_description", Schema: &huma.Schema{Type: huma.TypeString}}
 	case op.write != nil:
 		success.Description = "The decrypted data; its form is in the catalog, by provider and credential type"
 		success.Content = jsonContent(&huma.Schema{Type: huma.TypeObject, AdditionalProperties: true})

@@ -64,6 +64,9 @@ func writeError(w http.ResponseWriter, x *exchange, err error) {
 		h.Set("Retry-After", strconv.Itoa(wholeSeconds(e.RetryAfter)))
 	}
 	body := api.Error{Error: api.ErrorBody{Message: e.Message, Code: string(e.Code)}, RequestID: x.requestID}
+	if e.Details != nil {
+		body.Error.Details = e.Details
+	}
 	for _, f := range e.Fields {
 		body.Detail = append(body.Detail, api.FieldError{Loc: f.Location, Msg: f.Message, Type: f.Type})
 	}

@@ -20,7 +20,7 @@ func (s *server) openOperation(path string) operation {
 		headers:     []parameter{{name: "If-None-Match", kind: "string", description: "The ETag of what the caller already holds"}},
 		status:      http.StatusOK,
 		errors: []strongroom.Code{strongroom.CodeInvalidCredentialID, strongroom.CodeServiceAccountRequired, strongroom.CodeForbidden, strongroom.CodeNotFound,
-			strongroom.CodeAuditUnavailable, strongroom.CodeKeyUnavailable},
+			strongroom.CodeAuditUnavailable, strongroom.CodeKeyUnavailable, strongroom.CodeReauthorization, strongroom.CodeRefreshFailed},
 		ahead: s.expectOpening,
 		write: s.openCredential,
 	}

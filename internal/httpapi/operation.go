@@ -35,6 +35,8 @@ type operation struct {
 	errors []strongroom.Code
 	// handle returns the body of the answer.
 	handle func(ctx context.Context, c *call) (any, error)
+	// public operations ask for no credential.
+	public bool
 	// ahead, where not nil, may prepare the context before anybody knows who calls.
 	ahead func(r *http.Request) context.Context
 	// write, where not nil, answers by itself in place of handle.
@@ -45,8 +47,10 @@ type operation struct {
 type call struct {
 	strongroom.Caller
 	request *http.Request
-	query   map[string]string
-	body    []byte
+	// response is there for what an answer has beside its body.
+	response http.ResponseWriter
+	query    map[string]string
+	body     []byte
 }
 
 // bodyOf returns the body as its wire type; it has been checked against the schema.
@@ -90,10 +94,12 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, x *exchange, op 
 	if op.ahead != nil {
 		r = r.WithContext(op.ahead(r))
 	}
-	if err := s.authenticate(r, x); err != nil {
+	if op.public {
+		x.caller = strongroom.Caller{Address: x.address, RequestID: x.requestID}
+	} else if err := s.authenticate(r, x); err != nil {
 		return err
 	}
-	c := &call{Caller: x.caller, request: r}
+	c := &call{Caller: x.caller, request: r, response: w}
 	var err error
 	if c.query, err = checkQuery(r.URL.RawQuery, op.query); err != nil {
 		return err

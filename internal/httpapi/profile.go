@@ -16,6 +16,7 @@ import (
 func (s *server) operations() []operation {
 	all := s.credentialOperations()
 	all = append(all, s.accountOperations()...)
+	all = append(all, s.oauthOperations()...)
 	all = append(all, s.keyOperations()...)
 	return append(all,
 		operation{method: http.MethodGet, path: "/integrations/catalog", id: "catalog", tag: "Catalog", summary: "List the providers",

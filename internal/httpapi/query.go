@@ -23,6 +23,9 @@ type parameter struct {
 	// min, max and fallback are for integers.
 	min, max, fallback int
 	enum               []string
+	// required parameters must be there; length bounds the value in bytes, 0: maxQueryValue.
+	required bool
+	length   int
 }
 
 func limitParameter(max int) parameter {
@@ -31,12 +34,12 @@ func limitParameter(max int) parameter {
 
 var offsetParameter = parameter{name: "offset", kind: "integer", min: 0, max: 1 << 31, fallback: 0, description: "How many to pass over"}
 
-// maxQueryValue bounds a parameter's length in bytes.
+// maxQueryValue bounds a parameter's length in bytes, where it does not say so itself.
 const maxQueryValue = 256
 
 // checkQuery returns the known parameters' values, once each, checked.
 func checkQuery(raw string, parameters []parameter) (map[string]string, error) {
-	if raw == "" {
+	if raw == "" && len(parameters) == 0 {
 		return nil, nil
 	}
 	sent, err := url.ParseQuery(raw)
@@ -48,6 +51,9 @@ func checkQuery(raw string, parameters []parameter) (map[string]string, error) {
 	for _, p := range parameters {
 		got, ok := sent[p.name]
 		if !ok {
+			if p.required {
+				fields = append(fields, strongroom.FieldError{Location: []any{"query", p.name}, Message: "Is required", Type: "missing"})
+			}
 			continue
 		}
 		if message := p.check(got); message != "" {
@@ -69,7 +75,7 @@ func (p parameter) check(values []string) string {
 	}
 	v := values[0]
 	switch {
-	case len(v) > maxQueryValue:
+	case len(v) > max(p.length, maxQueryValue):
 		return "Is too long"
 	case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
 		return "Has characters that are not allowed"

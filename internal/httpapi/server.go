@@ -50,6 +50,7 @@ type Check struct {
 type Options struct {
 	Credentials   strongroom.CredentialService
 	Accounts      strongroom.ServiceAccountService
+	OAuth         strongroom.OAuthService
 	Audit         strongroom.AuditService
 	Catalog       *catalog.Catalog
 	Authenticator Authenticator
@@ -65,6 +66,8 @@ type Options struct {
 	Prefix string
 	// Version is the binary's, for the OpenAPI document.
 	Version string
+	// SecureCookies says that browsers come by https.
+	SecureCookies bool
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	Limits         Limits

@@ -19,10 +19,17 @@ const (
 	ViewCredential
 	UpdateCredential
 	DeleteCredential
+	// RefreshCredential renews an OAuth token now.
+	RefreshCredential
+	// ConnectCredential makes a credential, or gives one new tokens, by signing in at a
+	// provider.
+	ConnectCredential
 	// OpenCredential hands out the secret: the one door.
 	OpenCredential
 	ViewAccounts
 	ManageAccounts
+	// ManageOAuthClients is about the organization's own OAuth clients.
+	ManageOAuthClients
 	ViewAudit
 )
 
@@ -49,7 +56,7 @@ func decideOperator(action Action) error {
 	switch action {
 	case OpenCredential:
 		return errServiceAccountRequired()
-	case CreateCredential, UpdateCredential:
+	case CreateCredential, UpdateCredential, ConnectCredential, ManageOAuthClients:
 		return errUserRequired("store secrets")
 	}
 	return nil
@@ -61,12 +68,12 @@ func decideUser(caller strongroom.Caller, action Action, credential *strongroom.
 		return errServiceAccountRequired()
 	case ListCredentials, CreateCredential, ViewCredential, ViewAccounts:
 		return nil
-	case UpdateCredential, DeleteCredential:
+	case UpdateCredential, DeleteCredential, RefreshCredential, ConnectCredential:
 		if credential == nil || caller.IsOrgAdmin() || owns(caller, credential) {
 			return nil
 		}
 		return strongroom.Errorf(strongroom.CodeForbidden, "Only the credential's owner or an org_admin may do this")
-	case ListAllCredentials, ManageAccounts, ViewAudit:
+	case ListAllCredentials, ManageAccounts, ManageOAuthClients, ViewAudit:
 		if caller.IsOrgAdmin() {
 			return nil
 		}
@@ -77,15 +84,17 @@ func decideUser(caller strongroom.Caller, action Action, credential *strongroom.
 
 func decideServiceAccount(caller strongroom.Caller, action Action, credential *strongroom.Credential, now time.Time) error {
 	switch action {
-	case CreateCredential, DeleteCredential:
-		return errUserRequired("create and delete credentials")
+	case CreateCredential, DeleteCredential, ConnectCredential:
+		return errUserRequired("create, connect and delete credentials")
 	case ViewAccounts, ManageAccounts:
 		return errUserRequired("see or manage service accounts")
 	case ViewAudit:
 		return errUserRequired("see the audit log")
+	case ManageOAuthClients:
+		return errUserRequired("see or manage OAuth clients")
 	case ListCredentials, ListAllCredentials, ViewCredential, OpenCredential:
 		return reach(caller, credential, now, func(strongroom.Grant) bool { return true })
-	case UpdateCredential:
+	case UpdateCredential, RefreshCredential:
 		if len(caller.Grants) == 0 {
 			return strongroom.Errorf(strongroom.CodeForbidden, "This service account has no grant that lets it write")
 		}

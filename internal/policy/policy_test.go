@@ -73,7 +73,7 @@ func TestAnotherOrganizationsCredentialIsNotThere(t *testing.T) {
 		"admin": user(owner, strongroom.RoleOrgAdmin), "owner elsewhere": user(owner, strongroom.RoleAppUser),
 		"service account": account(), "system service account": system(), "operator": strongroom.Operator(home, ""),
 	} {
-		for _, a := range []policy.Action{policy.ViewCredential, policy.UpdateCredential, policy.DeleteCredential, policy.OpenCredential} {
+		for _, a := range []policy.Action{policy.ViewCredential, policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential, policy.OpenCredential} {
 			deny(t, strongroom.CodeNotFound, name, c, a, &foreign)
 		}
 	}
@@ -81,7 +81,7 @@ func TestAnotherOrganizationsCredentialIsNotThere(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	own, other, admin := user(owner, strongroom.RoleAppUser), user(stranger, strongroom.RoleAppUser), user(stranger, strongroom.RoleOrgAdmin)
-	for _, a := range []policy.Action{policy.UpdateCredential, policy.DeleteCredential} {
+	for _, a := range []policy.Action{policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential} {
 		deny(t, strongroom.CodeForbidden, "another app_user", other, a, &sftp)
 		allow(t, "the owner", own, a, &sftp)
 		allow(t, "an org_admin", admin, a, &sftp)
@@ -147,6 +147,9 @@ func TestGrantsNarrowWhatIsRead(t *testing.T) {
 
 func TestWritingNeedsAGrantThatSaysSo(t *testing.T) {
 	const code = strongroom.CodeForbidden
+	deny(t, code, "no grants, to refresh", account(), policy.RefreshCredential, &sftp)
+	deny(t, code, "a grant to read, to refresh", account(strongroom.Grant{}), policy.RefreshCredential, &sftp)
+	allow(t, "write here, to refresh", account(strongroom.Grant{Providers: []string{"sftp"}, Write: true}), policy.RefreshCredential, &sftp)
 	deny(t, code, "no grants", account(), policy.UpdateCredential, &sftp)
 	deny(t, code, "a grant to read", account(strongroom.Grant{}), policy.UpdateCredential, &sftp)
 	deny(t, code, "write elsewhere, read here", account(strongroom.Grant{Providers: []string{"google"}, Write: true}, strongroom.Grant{}), policy.UpdateCredential, &sftp)
@@ -184,4 +187,17 @@ func TestScope(t *testing.T) {
 	if !policy.Scope(account(), now).All || !policy.Scope(user(owner, strongroom.RoleAppUser), now).All {
 		t.Error("callers without grants do not reach all")
 	}
+}
+
+func TestServiceAccountsNeitherConnectNorManageOAuthClients(t *testing.T) {
+	const code = strongroom.CodeUserAccountRequired
+	writer := strongroom.Grant{Write: true}
+	for name, c := range map[string]strongroom.Caller{"an account": account(), "one that may write": account(writer), "a system account": system(writer), "the operator": strongroom.Operator(home, "")} {
+		deny(t, code, name+" connects", c, policy.ConnectCredential, &sftp)
+		deny(t, code, name+" manages clients", c, policy.ManageOAuthClients, nil)
+	}
+	deny(t, strongroom.CodeForbidden, "a member manages clients", user(owner, strongroom.RoleAppUser), policy.ManageOAuthClients, nil)
+	allow(t, "an admin manages clients", user(stranger, strongroom.RoleOrgAdmin), policy.ManageOAuthClients, nil)
+	allow(t, "the owner connects anew", user(owner, strongroom.RoleAppUser), policy.ConnectCredential, &sftp)
+	allow(t, "a member connects", user(stranger, strongroom.RoleAppUser), policy.ConnectCredential, nil)
 }

@@ -85,7 +85,7 @@ func TestOpenRefusesAnOrganizationKeyThatWasTamperedWith(t *testing.T) {
 		"changed": func(k *strongroom.OrganizationKey) { k.Wrapped[20] ^= 1 },
 		"empty":   func(k *strongroom.OrganizationKey) { k.Wrapped = nil },
 		"copied from another organization": func(k *strongroom.OrganizationKey) {
-			p.mustSeal(t, seal.Binding{OrganizationID: otherOrganization, CredentialID: otherCredential, Version: 1}, plain)
+			p.mustSeal(t, seal.Binding{OrganizationID: otherOrganization, RecordID: otherCredential, Version: 1}, plain)
 			other, _, err := p.keys.CurrentOrganizationKey(t.Context(), otherOrganization)
 			if err != nil {
 				t.Fatal(err)
@@ -333,7 +333,7 @@ func TestTheCacheForgetsTheOrganizationThatWasUsedLongestAgo(t *testing.T) {
 	sealed := p.mustSeal(t, here, plain)
 	p.wantPlain(t, here, sealed, plain)
 	for range 9_999 {
-		p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), CredentialID: uuid.New(), Version: 1}, "x")
+		p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), RecordID: uuid.New(), Version: 1}, "x")
 	}
 	p.wantPlain(t, here, sealed, plain)
 	if n := p.keeper.Unwraps(); n != 0 {
@@ -341,7 +341,7 @@ func TestTheCacheForgetsTheOrganizationThatWasUsedLongestAgo(t *testing.T) {
 	}
 	for range 2 {
 		for range 9_000 {
-			p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), CredentialID: uuid.New(), Version: 1}, "x")
+			p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), RecordID: uuid.New(), Version: 1}, "x")
 		}
 		p.wantPlain(t, here, sealed, plain)
 	}
@@ -349,7 +349,7 @@ func TestTheCacheForgetsTheOrganizationThatWasUsedLongestAgo(t *testing.T) {
 		t.Fatalf("%d unwraps of a key that is used often, want 0", n)
 	}
 	for range 10_000 {
-		p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), CredentialID: uuid.New(), Version: 1}, "x")
+		p.mustSeal(t, seal.Binding{OrganizationID: uuid.New(), RecordID: uuid.New(), Version: 1}, "x")
 	}
 	p.wantPlain(t, here, sealed, plain)
 	if n := p.keeper.Unwraps(); n != 1 {

@@ -28,29 +28,48 @@ const (
 	MaxPlaintext = 1 << 20
 )
 
-// Everything after these is of fixed width, so that no two inputs read the same.
+// Purpose is what sort of record is sealed. A record of one opens for no other: a row that
+// is copied into another table is worth nothing there.
+type Purpose string
+
+// The purposes of records.
 const (
-	infoRecord       = "strongroom/record/v1"
-	infoOrganization = "strongroom/organization-key/v1"
+	// Credential is the data of a credential, which the one door hands out.
+	Credential Purpose = ""
+	// OAuthClient is the secret of an organization's OAuth client.
+	OAuthClient Purpose = "oauth-client"
+	// OAuthFlow is what a connection under way has to remember.
+	OAuthFlow Purpose = "oauth-flow"
 )
+
+// infoOrganization and the purposes' texts begin what keys are derived and bound with.
+// Everything after them is of fixed width, so that no two inputs read the same.
+const infoOrganization = "strongroom/organization-key/v1"
+
+var infoRecord = map[Purpose]string{
+	Credential:  "strongroom/record/v1",
+	OAuthClient: "strongroom/oauth-client/v1",
+	OAuthFlow:   "strongroom/oauth-flow/v1",
+}
 
 // Binding says what a record belongs to; it opens for nothing else.
 type Binding struct {
-	OrganizationID, CredentialID uuid.UUID
-	// Version is the credential's, from 1.
+	Purpose                  Purpose
+	OrganizationID, RecordID uuid.UUID
+	// Version is the record's, from 1.
 	Version int64
 }
 
 func (b Binding) check() error {
-	if b.OrganizationID == uuid.Nil || b.CredentialID == uuid.Nil || b.Version < 1 {
-		return errors.New("a sealed record needs an organization, a credential and a version from 1")
+	if b.OrganizationID == uuid.Nil || b.RecordID == uuid.Nil || b.Version < 1 || infoRecord[b.Purpose] == "" {
+		return errors.New("a sealed record needs a known purpose, an organization, an id and a version from 1")
 	}
 	return nil
 }
 
 func (b Binding) appendTo(out []byte) []byte {
 	out = append(out, b.OrganizationID[:]...)
-	out = append(out, b.CredentialID[:]...)
+	out = append(out, b.RecordID[:]...)
 	return binary.BigEndian.AppendUint64(out, uint64(b.Version))
 }
 
@@ -92,7 +111,8 @@ func newOrganizationKey(version int64, key []byte) (organizationKey, error) {
 
 // recordAEAD returns the cipher of the one record that the binding names.
 func (k *organizationKey) recordAEAD(b Binding) (cipher.AEAD, error) {
-	info := b.appendTo(append(make([]byte, 0, len(infoRecord)+bindingSize), infoRecord...))
+	prefix := infoRecord[b.Purpose]
+	info := b.appendTo(append(make([]byte, 0, len(prefix)+bindingSize), prefix...))
 	key, err := hkdf.Expand(sha256.New, k.prk[:], string(info), aesKeySize)
 	if err != nil {
 		return nil, fmt.Errorf("HKDF-Expand: %w", err)

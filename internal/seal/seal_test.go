@@ -22,7 +22,7 @@ const plain = `{"username":"robin","password":"hunter2-canary"}`
 var (
 	here = seal.Binding{
 		OrganizationID: uuid.MustParse("01980000-0000-7000-8000-000000000001"),
-		CredentialID:   uuid.MustParse("01980000-0000-7000-8000-0000000000c1"),
+		RecordID:       uuid.MustParse("01980000-0000-7000-8000-0000000000c1"),
 		Version:        1,
 	}
 	otherOrganization = uuid.MustParse("01980000-0000-7000-8000-000000000002")
@@ -107,15 +107,17 @@ func TestOpenRefusesEveryOtherLength(t *testing.T) {
 func TestOpenRefusesRecordsCopiedElsewhere(t *testing.T) {
 	p := setup(t)
 	sealed := p.mustSeal(t, here, plain)
-	p.mustSeal(t, seal.Binding{OrganizationID: otherOrganization, CredentialID: here.CredentialID, Version: 1}, plain)
+	p.mustSeal(t, seal.Binding{OrganizationID: otherOrganization, RecordID: here.RecordID, Version: 1}, plain)
 	for _, c := range []struct {
 		name  string
 		there seal.Binding
 	}{
-		{"to another organization", seal.Binding{OrganizationID: otherOrganization, CredentialID: here.CredentialID, Version: 1}},
-		{"to another credential", seal.Binding{OrganizationID: here.OrganizationID, CredentialID: otherCredential, Version: 1}},
-		{"to another version", seal.Binding{OrganizationID: here.OrganizationID, CredentialID: here.CredentialID, Version: 2}},
-		{"to swapped ids", seal.Binding{OrganizationID: here.OrganizationID, CredentialID: here.OrganizationID, Version: 1}},
+		{"to another organization", seal.Binding{OrganizationID: otherOrganization, RecordID: here.RecordID, Version: 1}},
+		{"to another credential", seal.Binding{OrganizationID: here.OrganizationID, RecordID: otherCredential, Version: 1}},
+		{"to the OAuth clients", seal.Binding{Purpose: seal.OAuthClient, OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 1}},
+		{"to the connections under way", seal.Binding{Purpose: seal.OAuthFlow, OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 1}},
+		{"to another version", seal.Binding{OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 2}},
+		{"to swapped ids", seal.Binding{OrganizationID: here.OrganizationID, RecordID: here.OrganizationID, Version: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) { p.wantError(t, c.name, c.there, sealed, seal.ErrTampered) })
 	}
@@ -135,10 +137,10 @@ func TestIncompleteBindingsAreRefused(t *testing.T) {
 	p := setup(t)
 	sealed := p.mustSeal(t, here, plain)
 	for name, b := range map[string]seal.Binding{
-		"no organization":  {CredentialID: here.CredentialID, Version: 1},
+		"no organization":  {RecordID: here.RecordID, Version: 1},
 		"no credential":    {OrganizationID: here.OrganizationID, Version: 1},
-		"no version":       {OrganizationID: here.OrganizationID, CredentialID: here.CredentialID},
-		"negative version": {OrganizationID: here.OrganizationID, CredentialID: here.CredentialID, Version: -1},
+		"no version":       {OrganizationID: here.OrganizationID, RecordID: here.RecordID},
+		"negative version": {OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: -1},
 	} {
 		if _, err := p.Seal(t.Context(), b, secret.New([]byte(plain))); err == nil {
 			t.Errorf("%s: sealed", name)

@@ -26,9 +26,10 @@ type CredentialChange struct {
 	ModifiedBy uuid.UUID
 	UpdatedAt  time.Time
 	// These follow from the new data; the old ones' values go.
-	GoogleEmail *string
-	ExpiresAt   *time.Time
-	Scopes      []string
+	AccountEmail *string
+	ExpiresAt    *time.Time
+	Scopes       []string
+	Renewal      strongroom.Renewal
 }
 
 // CredentialLimits bound how many live credentials there may be; 0: no bound.
@@ -115,4 +116,93 @@ type AuditCheckpoint struct {
 	KeyID     uuid.UUID
 	Signature []byte
 	CreatedAt time.Time
+}
+
+// RenewalState is a credential with the lease on its renewal.
+type RenewalState struct {
+	SealedCredential
+	// Fence counts the attempts to renew.
+	Fence int64
+	// LeasedUntil is set as long as an attempt has begun and not ended; when it has
+	// passed, whoever made the attempt is taken for gone.
+	LeasedUntil *time.Time
+}
+
+// RenewalLease asks for the right to renew a credential.
+type RenewalLease struct {
+	ID uuid.UUID
+	// Version and Fence are those of the RenewalState that the decision was made on:
+	// where either has moved on, there is something to read anew.
+	Version, Fence int64
+	// Now decides whether an earlier lease has ended; Until is when this one does.
+	Now, Until time.Time
+	// Uncertain, where not nil, also puts the credential into that state: an earlier
+	// attempt has begun and never ended.
+	Uncertain *strongroom.Renewal
+}
+
+// RenewalEnd is how an attempt ended. It ends the lease.
+type RenewalEnd struct {
+	ID uuid.UUID
+	// Version and Fence are those that the lease was held at.
+	Version, Fence int64
+	Status         strongroom.CredentialStatus
+	Renewal        strongroom.Renewal
+	RefreshError   *string
+	// Renewed is what the provider gave; nil: nothing, and the data stays.
+	Renewed *RenewedData
+}
+
+// RenewedData replaces a credential's data at the next version.
+type RenewedData struct {
+	Sealed    []byte
+	ExpiresAt *time.Time
+	Scopes    []string
+	At        time.Time
+}
+
+// DueRenewal names a credential that is to be renewed.
+type DueRenewal struct {
+	OrganizationID, ID uuid.UUID
+	Provider           string
+}
+
+// OAuthClient is an organization's OAuth client with its sealed secret.
+type OAuthClient struct {
+	strongroom.OAuthClient
+	// ID and Version are what the secret is sealed for.
+	ID      uuid.UUID
+	Version int64
+	Sealed  []byte
+}
+
+// OAuthFlow is a connection under way.
+type OAuthFlow struct {
+	// StateHash is the SHA-256 of the state.
+	StateHash      [32]byte
+	ID             uuid.UUID
+	OrganizationID uuid.UUID
+	UserID         uuid.UUID
+	Role           strongroom.Role
+	Provider       string
+	Type           strongroom.CredentialType
+	Name           string
+	// CredentialID is the one to connect anew; nil: a new one is made.
+	CredentialID *uuid.UUID
+	// ClientID is the OAuth client that asked.
+	ClientID     string
+	RedirectTo   string
+	CallbackPath string
+	Scopes       []string
+	// BrowserHash is the SHA-256 of the browser's key.
+	BrowserHash [32]byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	// UsedAt is when the callback came; nil: it has not. CodeHash is then the SHA-256 of
+	// the code it brought.
+	UsedAt   *time.Time
+	CodeHash *[32]byte
+	// Outcome is how it ended, as JSON; nil: it has not.
+	Outcome []byte
+	Sealed  []byte
 }

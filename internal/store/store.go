@@ -15,6 +15,7 @@ import (
 type Store interface {
 	Credentials
 	Accounts
+	OAuth
 	Keys
 	Audit
 
@@ -37,6 +38,8 @@ type Credentials interface {
 	SealedCredential(ctx context.Context, organization, id uuid.UUID) (SealedCredential, error)
 	// ListCredentials returns metadata, newest first (by creation, then id).
 	ListCredentials(ctx context.Context, organization uuid.UUID, f CredentialFilter) ([]strongroom.Credential, error)
+	// RenewalState returns a live credential and how it stands with its renewal.
+	RenewalState(ctx context.Context, organization, id uuid.UUID) (RenewalState, error)
 	// LocateCredential returns a credential of whichever organization, deleted or not.
 	// It is for the operator's command line alone.
 	LocateCredential(ctx context.Context, id uuid.UUID) (strongroom.Credential, error)
@@ -60,6 +63,16 @@ type Accounts interface {
 	// ListAPIKeys returns an account's keys, oldest first; those of an account that the
 	// organization does not see are ErrNotFound.
 	ListAPIKeys(ctx context.Context, organization, account uuid.UUID, page strongroom.Page) ([]strongroom.APIKey, error)
+}
+
+// OAuth reads organizations' OAuth clients and the connections under way.
+type OAuth interface {
+	// OAuthClient returns the organization's client at a provider. ErrNotFound.
+	OAuthClient(ctx context.Context, organization uuid.UUID, provider string) (OAuthClient, error)
+	// ListOAuthClients returns all of an organization's, in order of provider.
+	ListOAuthClients(ctx context.Context, organization uuid.UUID) ([]OAuthClient, error)
+	// OAuthFlow returns a connection by its state, used or expired ones too. ErrNotFound.
+	OAuthFlow(ctx context.Context, stateHash [32]byte) (OAuthFlow, error)
 }
 
 // Keys reads the wrapped keys and what the database knows about itself.
@@ -117,6 +130,33 @@ type Tx interface {
 	DeleteCredential(organization, id uuid.UUID, at time.Time, by uuid.UUID) error
 	// RestoreCredential brings a deleted one back, within the limits. ErrNotFound.
 	RestoreCredential(organization, id uuid.UUID, at time.Time, by uuid.UUID, limits CredentialLimits) (strongroom.Credential, error)
+	// LeaseRenewal takes the lease on a live credential's renewal and returns its fence,
+	// one more than before. ErrNotFound; ErrStale: the version or the fence has moved on,
+	// or somebody's lease has not ended.
+	LeaseRenewal(organization uuid.UUID, l RenewalLease) (fence int64, err error)
+	// EndRenewal writes how an attempt ended and gives up the lease, on a credential that
+	// was deleted meanwhile too: a restored one has the newest token. ErrNotFound;
+	// ErrStale: the version or the fence has moved on, and nothing is written.
+	EndRenewal(organization uuid.UUID, e RenewalEnd) error
+	// ClaimRenewals returns up to limit live credentials whose renewal is due at now,
+	// the longest due first, but for those of the providers in except, and puts them off
+	// until then: whoever else asks meanwhile does not get them.
+	ClaimRenewals(now, until time.Time, limit int, except []string) ([]DueRenewal, error)
+
+	// SaveOAuthClient inserts version 1 of an organization's client at a provider, or
+	// replaces version Version-1. ErrStale: another version is there.
+	SaveOAuthClient(c OAuthClient) error
+	// DeleteOAuthClient removes one. ErrNotFound.
+	DeleteOAuthClient(organization uuid.UUID, provider string) error
+
+	// CreateOAuthFlow inserts a connection under way, and forgets some of those that
+	// ended over an hour before it began. ErrUserLimit: the user has maxFlows open.
+	CreateOAuthFlow(f OAuthFlow, maxFlows int) error
+	// UseOAuthFlow marks one as used. ErrNotFound; ErrStale: it was used or has expired.
+	UseOAuthFlow(organization uuid.UUID, stateHash [32]byte, codeHash [32]byte, at time.Time) error
+	// EndOAuthFlow writes how it ended, and forgets what it had to remember. ErrNotFound.
+	EndOAuthFlow(organization uuid.UUID, stateHash [32]byte, outcome []byte) error
+
 	// TouchCredential notes the use of a credential that may be gone by now. It never
 	// takes the time back.
 	TouchCredential(organization, id uuid.UUID, at time.Time) error

@@ -30,6 +30,8 @@ type Metrics struct {
 	storeErrors *prometheus.CounterVec
 	keyCalls    *prometheus.CounterVec
 	keyTime     *prometheus.HistogramVec
+	refreshes   *prometheus.CounterVec
+	refreshTime *prometheus.HistogramVec
 }
 
 // New returns metrics that count from zero. version is the binary's.
@@ -49,11 +51,13 @@ func New(version string) *Metrics {
 		storeErrors:  counters("store_errors_total", "Operations of the database that failed.", "operation"),
 		keyCalls:     counters("key_service_calls_total", "Calls of the root key's keeper.", "operation", "result"),
 		keyTime:      histograms("key_service_duration_seconds", "How long the keeper took.", requestBuckets, "operation"),
+		refreshes:    counters("oauth_refreshes_total", "Attempts to renew a token; reason is empty for those that did.", "provider", "reason"),
+		refreshTime:  histograms("oauth_refresh_duration_seconds", "How long attempts to renew a token took.", requestBuckets, "provider"),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "The binary's version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(m.requests, m.requestTime, m.inFlight, m.authFailures, m.limited, m.acts, m.auditBatch, m.auditEvents,
-		m.auditTime, m.storeTime, m.storeErrors, m.keyCalls, m.keyTime, build,
+		m.auditTime, m.storeTime, m.storeErrors, m.keyCalls, m.keyTime, m.refreshes, m.refreshTime, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -115,6 +119,12 @@ func (m *Metrics) Store(operation string, took time.Duration, err error) {
 func (m *Metrics) KeyService(operation string, took time.Duration, err error) {
 	m.keyCalls.WithLabelValues(operation, result(err)).Inc()
 	m.keyTime.WithLabelValues(operation).Observe(took.Seconds())
+}
+
+// Refresh counts an attempt to renew a token; reason is "" where it was renewed.
+func (m *Metrics) Refresh(provider string, reason strongroom.StatusReason, took time.Duration) {
+	m.refreshes.WithLabelValues(provider, string(reason)).Inc()
+	m.refreshTime.WithLabelValues(provider).Observe(took.Seconds())
 }
 
 func result(err error) string {

@@ -15,6 +15,8 @@ const (
 	limitCPU    = 100 * time.Microsecond
 	limitMemory = 60 << 20 // bytes
 	limitStart  = 300 * time.Millisecond
+	// limitToken is a read of a fresh token as a ratio to one of a password.
+	limitToken = 1.05
 )
 
 func main() {
@@ -68,19 +70,24 @@ func run(ctx context.Context) error {
 // figures are what the rounds gave: CPU in microseconds a read, starts in milliseconds.
 type figures struct {
 	cpu, rate, p50, p99, ratio, bareCPU, bareRate, starts []float64
-	peak                                                  int64
+	// token is the CPU of a token's read as a ratio to a password's of the same round.
+	token []float64
+	peak  int64
 }
 
 // compare reads from the service and from the bare program in turn.
 func compare(ours, floor *server, stock stocked, rounds, connections, reads int) (f figures, err error) {
 	// The first round notes on every credential that it was used, and warms up both.
-	for _, s := range []*server{ours, floor} {
-		if _, err := s.read(stock, connections, max(reads, len(stock.ids))); err != nil {
+	for _, w := range []struct {
+		server *server
+		stock  stocked
+	}{{ours, stock}, {ours, stock.onlyTokens()}, {floor, stock}} {
+		if _, err := w.server.read(w.stock, connections, max(reads, len(stock.ids))); err != nil {
 			return f, err
 		}
 	}
 	for i := range rounds {
-		m, err := ours.read(stock, connections, reads)
+		m, tokens, err := ours.readBoth(stock, connections, reads, i%2 == 1)
 		if err != nil {
 			return f, err
 		}
@@ -88,23 +95,40 @@ func compare(ours, floor *server, stock stocked, rounds, connections, reads int)
 		if err != nil {
 			return f, err
 		}
-		fmt.Printf("round %d: %6.0f reads/s, %5.1f µs CPU a read, p50 %5.2f ms, p99 %5.2f ms; bare %6.0f reads/s, %5.1f µs\n", i+1, m.rate, m.cpu, m.p50, m.p99, b.rate, b.cpu)
+		fmt.Printf("round %d: %6.0f reads/s, %5.1f µs CPU a read, p50 %5.2f ms, p99 %5.2f ms; tokens %5.1f µs; bare %6.0f reads/s, %5.1f µs\n", i+1, m.rate, m.cpu, m.p50, m.p99, tokens.cpu, b.rate, b.cpu)
+		f.token = append(f.token, tokens.cpu/m.cpu)
 		f.cpu, f.rate, f.p50, f.p99 = append(f.cpu, m.cpu), append(f.rate, m.rate), append(f.p50, m.p50), append(f.p99, m.p99)
 		f.ratio, f.bareCPU, f.bareRate = append(f.ratio, m.cpu/b.cpu), append(f.bareCPU, b.cpu), append(f.bareRate, b.rate)
 	}
 	return f, nil
 }
 
+// readBoth reads passwords and tokens, which of them first by turns: the machine's speed
+// drifts.
+func (s *server) readBoth(stock stocked, connections, reads int, tokensFirst bool) (passwords, tokens measured, err error) {
+	if tokensFirst {
+		if tokens, err = s.read(stock.onlyTokens(), connections, reads); err != nil {
+			return passwords, tokens, err
+		}
+	}
+	if passwords, err = s.read(stock, connections, reads); err != nil || tokensFirst {
+		return passwords, tokens, err
+	}
+	tokens, err = s.read(stock.onlyTokens(), connections, reads)
+	return passwords, tokens, err
+}
+
 func (f figures) print() {
 	fmt.Printf("reads a second     %8.0f   (p50 %.2f ms, p99 %.2f ms); the bare program %.0f\n", median(f.rate), median(f.p50), median(f.p99), median(f.bareRate))
 	report("CPU a read", median(f.cpu), "µs", float64(limitCPU.Microseconds()))
 	fmt.Printf("%-18s %8.2f times the bare program's %.1f µs\n", "", median(f.ratio), median(f.bareCPU))
+	report("a token's read", median(f.token), "of a password's CPU", limitToken)
 	report("peak memory", float64(f.peak)/(1<<20), "MB", limitMemory>>20)
 	report("start", median(f.starts), "ms", float64(limitStart.Milliseconds()))
 }
 
 func report(what string, got float64, unit string, limit float64) {
-	fmt.Printf("%-18s %8.1f %s, limit %.3g: ratio %.2f\n", what, got, unit, limit, got/limit)
+	fmt.Printf("%-18s %8.2f %s, limit %.3g: ratio %.2f\n", what, got, unit, limit, got/limit)
 }
 
 func median(values []float64) float64 {

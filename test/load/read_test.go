@@ -16,7 +16,7 @@ func BenchmarkSecretsRead(b *testing.B) {
 	s := apptest.Start(b, func(c *app.Config) {
 		c.CredentialsPerProvider, c.CredentialsPerUser, c.AccountRate, c.AddressRate, c.LogLevel = 0, 0, 0, 0, "info"
 	})
-	stock, err := fill(context.Background(), s.App, 1000)
+	stock, err := fill(context.Background(), s.App, 1000, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,11 +19,15 @@ import (
 	"strongroom/secret"
 )
 
-// stocked is what there is to read: one service account's key, and the ids.
+// stocked is what there is to read: one service account's key, and the ids of passwords
+// and of OAuth tokens that are fresh.
 type stocked struct {
-	key string
-	ids []uuid.UUID
+	key         string
+	ids, tokens []uuid.UUID
 }
+
+// onlyTokens is the stock of which tokens are read.
+func (s stocked) onlyTokens() stocked { return stocked{key: s.key, ids: s.tokens} }
 
 // store makes a data directory with n credentials in it.
 func store(ctx context.Context, dir string, n int) (stocked, error) {
@@ -48,32 +52,37 @@ func store(ctx context.Context, dir string, n int) (stocked, error) {
 	if err != nil {
 		return stocked{}, err
 	}
-	s, err := fill(ctx, a, n)
+	s, err := fill(ctx, a, n, n)
 	return s, errors.Join(err, a.Close(ctx))
 }
 
-func fill(ctx context.Context, a *app.App, n int) (stocked, error) {
+// fill stores passwords and tokens.
+func fill(ctx context.Context, a *app.App, passwords, tokens int) (stocked, error) {
 	organization, user := uuid.New(), uuid.New()
 	person := strongroom.Caller{Principal: strongroom.Principal{Kind: strongroom.KindUser, ID: user, OrganizationID: organization, Role: strongroom.RoleAppUser}}
-	s := stocked{ids: make([]uuid.UUID, n)}
+	all := make([]uuid.UUID, passwords+tokens)
+	s := stocked{ids: all[:passwords], tokens: all[passwords:]}
 	next := make(chan int)
 	failures := make(chan error, 64)
 	var workers sync.WaitGroup
 	for range cap(failures) {
 		workers.Go(func() {
 			for i := range next {
-				c, err := a.Credentials.Create(ctx, person, strongroom.NewCredential{
-					Name: fmt.Sprintf("load %d", i), Provider: "sftp", Type: "user_password", Data: secret.New(data(i))})
+				n := strongroom.NewCredential{Name: fmt.Sprintf("load %d", i), Provider: "sftp", Type: "user_password", Data: secret.New(data(i))}
+				if i >= passwords {
+					n.Provider, n.Type, n.Data = "google", "oauth2", secret.New(token(i))
+				}
+				c, err := a.Credentials.Create(ctx, person, n)
 				if err != nil {
 					failures <- err
 					return
 				}
-				s.ids[i] = c.ID
+				all[i] = c.ID
 			}
 		})
 	}
 feed:
-	for i := range n {
+	for i := range all {
 		select {
 		case next <- i:
 		case err := <-failures:
@@ -99,4 +108,12 @@ feed:
 func data(i int) []byte {
 	return fmt.Appendf(nil, `{"host":"files-%06d.example.com","port":22,"username":"drop-%06d","password":"%s","test_path":"/in/%06d"}`,
 		i, i, strings.Repeat("p4ssw0rd", 23), i)
+}
+
+// token is as long as what data makes, and holds OAuth tokens that last.
+func token(i int) []byte {
+	const form = `{"access_token":"%s","token_type":"Bearer","expires_at":"2100-01-01T00:00:00Z","scope":"openid email","refresh_token":"%s"}`
+	filled := len(data(i)) - len(form) + 2*len("%s")
+	text := fmt.Sprintf("%06d", i) + strings.Repeat("t0k3n", filled/5+1)
+	return fmt.Appendf(nil, form, text[:filled-60], text[:60])
 }

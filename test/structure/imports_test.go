@@ -79,6 +79,13 @@ var bans = map[string][]string{
 	"internal/store/sqlite":    {"secret:direct", "internal/seal", "internal/store/postgres", "database/sql"},
 	"internal/catalog":         {"internal/store", "net/http"},
 	"internal/httpapi":         {"internal/store:direct", "internal/seal:direct", "internal/store/sqlite", "internal/oauth"},
+	"internal/oauth":           {"net/http", "internal/store", "internal/custody", "database/sql"},
+	"internal/oauth/endpoint":  {"internal/store", "internal/custody", "internal/refresh", "internal/connect"},
+	"internal/oauth/gate":      {"internal/store", "internal/custody", "secret:direct", "net/http"},
+	"internal/outbound":        {"internal/store", "internal/custody", "secret"},
+	"internal/refresh":         {"internal/httpapi", "internal/custody", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
+	"internal/connect":         {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
+	"internal/schedule":        {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres"},
 	"internal/telemetry":       {"internal/store", "internal/seal", "internal/custody", "secret:direct"},
 }
 

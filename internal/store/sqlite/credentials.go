@@ -13,17 +13,25 @@ import (
 )
 
 const credentialColumns = `id, organization_id, user_id, name, provider, type, status, modified_by, version,
-	google_email, expires_at, scopes, created_at, updated_at, last_used_at, last_checked_at, last_check,
-	last_refreshed_at, refresh_error, deleted_at`
+	account_email, expires_at, scopes, created_at, updated_at, last_used_at, last_checked_at, last_check,
+	last_refreshed_at, refresh_error, deleted_at, stale_at, renew_at, renew_failures, status_since, status_reason,
+	oauth_client_id`
 
 func scanCredential(r *row) strongroom.Credential {
 	return strongroom.Credential{
 		ID: r.uuid(), OrganizationID: r.uuid(), UserID: r.optionalUUID(), Name: r.text(), Provider: r.text(),
 		Type: strongroom.CredentialType(r.text()), Status: strongroom.CredentialStatus(r.text()),
-		ModifiedBy: r.uuid(), Version: r.int(), GoogleEmail: r.optionalText(), ExpiresAt: r.optionalTime(),
+		ModifiedBy: r.uuid(), Version: r.int(), AccountEmail: r.optionalText(), ExpiresAt: r.optionalTime(),
 		Scopes: r.texts(), CreatedAt: r.time(), UpdatedAt: r.time(), LastUsedAt: r.optionalTime(),
 		LastCheckedAt: r.optionalTime(), LastCheck: r.json(), LastRefreshedAt: r.optionalTime(),
-		RefreshError: r.optionalText(), DeletedAt: r.optionalTime(),
+		RefreshError: r.optionalText(), DeletedAt: r.optionalTime(), Renewal: scanRenewal(r),
+	}
+}
+
+func scanRenewal(r *row) strongroom.Renewal {
+	return strongroom.Renewal{
+		StaleAt: r.optionalTime(), NextAt: r.optionalTime(), Failures: int(r.int()), Since: r.optionalTime(),
+		Reason: strongroom.StatusReason(r.text()), ClientID: r.text(),
 	}
 }
 

@@ -21,7 +21,7 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 		return err
 	}
 	_, err = t.run(`INSERT INTO credentials (`+credentialColumns+`, sealed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)`,
 		func(p *params) {
 			p.uuid(c.ID)
 			p.uuid(c.OrganizationID)
@@ -31,7 +31,7 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 			p.text(string(c.Type))
 			p.text(string(c.Status))
 			p.uuid(c.ModifiedBy)
-			p.optionalText(c.GoogleEmail)
+			p.optionalText(c.AccountEmail)
 			p.optionalTime(c.ExpiresAt)
 			p.json(scopes)
 			p.time(c.CreatedAt)
@@ -41,6 +41,7 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 			p.json(c.LastCheck)
 			p.optionalTime(c.LastRefreshedAt)
 			p.optionalText(c.RefreshError)
+			p.renewal(c.Renewal)
 			p.blob(c.Sealed)
 		})
 	return err
@@ -87,7 +88,9 @@ func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) 
 		return err
 	}
 	err = t.runOne(`UPDATE credentials SET version = version + 1, name = ?, type = ?, sealed = ?, status = ?,
-			modified_by = ?, updated_at = ?, google_email = ?, expires_at = ?, scopes = ?,
+			modified_by = ?, updated_at = ?, account_email = ?, expires_at = ?, scopes = ?,
+			stale_at = ?, renew_at = ?, renew_failures = ?, status_since = ?, status_reason = ?, oauth_client_id = ?,
+			renew_fence = renew_fence + 1, leased_until = NULL,
 			last_checked_at = NULL, last_check = NULL, last_refreshed_at = NULL, refresh_error = NULL
 		WHERE id = ? AND organization_id = ? AND version = ? AND deleted_at IS NULL`,
 		func(p *params) {
@@ -97,22 +100,29 @@ func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) 
 			p.text(string(c.Status))
 			p.uuid(c.ModifiedBy)
 			p.time(c.UpdatedAt)
-			p.optionalText(c.GoogleEmail)
+			p.optionalText(c.AccountEmail)
 			p.optionalTime(c.ExpiresAt)
 			p.json(scopes)
+			p.renewal(c.Renewal)
 			p.uuid(c.ID)
 			p.uuid(organization)
 			p.int(c.From)
 		})
+	return t.staleIfThere(err, `SELECT count(*) FROM credentials WHERE id = ? AND organization_id = ? AND deleted_at IS NULL`,
+		func(p *params) { p.uuid(c.ID); p.uuid(organization) })
+}
+
+// staleIfThere turns the ErrNotFound of an update that named a version into ErrStale where
+// the count finds the row.
+func (t *tx) staleIfThere(err error, count string, bind func(*params)) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	live, err := t.count(`SELECT count(*) FROM credentials WHERE id = ? AND organization_id = ? AND deleted_at IS NULL`,
-		func(p *params) { p.uuid(c.ID); p.uuid(organization) })
+	there, err := t.count(count, bind)
 	switch {
 	case err != nil:
 		return err
-	case live == 0:
+	case there == 0:
 		return store.ErrNotFound
 	}
 	return store.ErrStale

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
 
+	"strongroom"
 	"strongroom/internal/store"
 )
 
@@ -58,6 +59,16 @@ func (p *params) json(encoded []byte) {
 		return
 	}
 	p.text(string(encoded))
+}
+
+// renewal binds what scanRenewal reads.
+func (p *params) renewal(r strongroom.Renewal) {
+	p.optionalTime(r.StaleAt)
+	p.optionalTime(r.NextAt)
+	p.int(int64(r.Failures))
+	p.optionalTime(r.Since)
+	p.text(string(r.Reason))
+	p.text(r.ClientID)
 }
 
 // row reads a result's columns from left to right.

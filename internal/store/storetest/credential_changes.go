@@ -14,7 +14,8 @@ func change(c store.SealedCredential) store.CredentialChange {
 	return store.CredentialChange{
 		ID: c.ID, From: c.Version, Name: "Renamed", Type: "key_file", Sealed: []byte("other ciphertext"),
 		Status: "needs_reauth", ModifiedBy: uuid.New(), UpdatedAt: at(200),
-		GoogleEmail: pointer("other@example.com"), ExpiresAt: pointer(at(201)), Scopes: []string{"mail"},
+		AccountEmail: pointer("other@example.com"), ExpiresAt: pointer(at(201)), Scopes: []string{"mail"},
+		Renewal: strongroom.Renewal{StaleAt: pointer(at(202)), NextAt: pointer(at(203)), ClientID: "another"},
 	}
 }
 
@@ -22,7 +23,8 @@ func change(c store.SealedCredential) store.CredentialChange {
 func changed(c store.SealedCredential, by store.CredentialChange) store.SealedCredential {
 	c.Version, c.Name, c.Type, c.Sealed, c.Status = by.From+1, by.Name, by.Type, by.Sealed, by.Status
 	c.ModifiedBy, c.UpdatedAt = by.ModifiedBy, by.UpdatedAt
-	c.GoogleEmail, c.ExpiresAt, c.Scopes = by.GoogleEmail, by.ExpiresAt, by.Scopes
+	c.AccountEmail, c.ExpiresAt, c.Scopes = by.AccountEmail, by.ExpiresAt, by.Scopes
+	c.Renewal = by.Renewal
 	c.LastCheckedAt, c.LastCheck, c.LastRefreshedAt, c.RefreshError = nil, nil, nil, nil
 	return c
 }
@@ -66,7 +68,7 @@ func testCredentialChanges(t *testing.T, create func(t *testing.T) Opener) {
 			f.equal(f.sealed(c.OrganizationID, c.ID), changed(c, by))
 
 			again := change(changed(c, by))
-			again.GoogleEmail, again.ExpiresAt, again.Scopes = nil, nil, nil
+			again.AccountEmail, again.ExpiresAt, again.Scopes = nil, nil, nil
 			f.write(func(tx store.Tx) error { return tx.UpdateCredential(c.OrganizationID, again) })
 			f.equal(f.sealed(c.OrganizationID, c.ID), changed(c, again))
 		},

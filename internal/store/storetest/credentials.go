@@ -6,13 +6,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"strongroom"
 	"strongroom/internal/store"
 )
 
 // full gives every field that a new credential may have a value.
 func full(c *store.SealedCredential) {
 	c.Name = "Täglicher Bericht 📁"
-	c.GoogleEmail = pointer("reports@example.com")
+	c.AccountEmail = pointer("reports@example.com")
 	c.ExpiresAt = pointer(at(101))
 	c.Scopes = []string{"drive.readonly", "a \"quoted\" scope"}
 	c.LastUsedAt = pointer(at(102))
@@ -20,6 +21,10 @@ func full(c *store.SealedCredential) {
 	c.LastCheck = json.RawMessage(`{"success":false, "code":"timeout"}`)
 	c.LastRefreshedAt = pointer(at(104))
 	c.RefreshError = pointer("the provider cannot be reached")
+	c.Renewal = strongroom.Renewal{
+		StaleAt: pointer(at(105)), NextAt: pointer(at(106)), Failures: 2, Since: pointer(at(107)),
+		Reason: strongroom.ReasonUnreachable, ClientID: "client.apps.example.com",
+	}
 }
 
 func testCredentials(t *testing.T, create func(t *testing.T) Opener) {

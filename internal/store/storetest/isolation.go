@@ -113,6 +113,7 @@ func foreignReads(f *fixture, owner property, other uuid.UUID) map[string]error 
 	errs := map[string]error{}
 	_, errs["Credential"] = f.Credential(f.Context(), other, owner.credential.ID)
 	_, errs["SealedCredential"] = f.SealedCredential(f.Context(), other, owner.credential.ID)
+	_, errs["RenewalState"] = f.RenewalState(f.Context(), other, owner.credential.ID)
 	_, errs["Account"] = f.Account(f.Context(), other, owner.account.ID)
 	_, errs["ListAPIKeys"] = f.ListAPIKeys(f.Context(), other, owner.account.ID, strongroom.Page{Limit: 100})
 	_, errs["OrganizationKey"] = f.OrganizationKey(f.Context(), other, owner.organizationKey.Version)
@@ -133,6 +134,11 @@ func foreignWrites(owner property, other uuid.UUID) map[string]func(tx store.Tx)
 			_, err := tx.RestoreCredential(other, owner.deleted.ID, at(902), uuid.New(), store.CredentialLimits{})
 			return err
 		},
+		"LeaseRenewal": func(tx store.Tx) error {
+			_, err := tx.LeaseRenewal(other, store.RenewalLease{ID: owner.credential.ID, Version: 1, Now: at(903), Until: at(904)})
+			return err
+		},
+		"EndRenewal":    func(tx store.Tx) error { return tx.EndRenewal(other, renewed(owner.credential, 0)) },
 		"Account":       func(tx store.Tx) error { _, err := tx.Account(other, owner.account.ID); return err },
 		"SaveAccount":   func(tx store.Tx) error { return tx.SaveAccount(account) },
 		"DeleteAccount": func(tx store.Tx) error { return tx.DeleteAccount(&other, owner.account.ID) },
