@@ -59,6 +59,11 @@ type (
 		ExpiresAt      *time.Time `json:"expires_at"`
 		LastUsedAt     *time.Time `json:"last_used_at"`
 		DeletedAt      *time.Time `json:"deleted_at"`
+		AccountEmail   *string    `json:"account_email"`
+		StatusReason   string     `json:"status_reason,omitempty"`
+		StatusSince    *time.Time `json:"status_since"`
+		LastRefreshed  *time.Time `json:"last_refreshed_at"`
+		NextRefresh    *time.Time `json:"next_refresh_at"`
 	}
 )
 
@@ -89,7 +94,8 @@ func credentialOf(c strongroom.Credential) credentialJSON {
 	return credentialJSON{
 		ID: c.ID, OrganizationID: c.OrganizationID, UserID: c.UserID, Name: c.Name, Provider: c.Provider, Type: string(c.Type),
 		Status: string(c.Status), Version: c.Version, ModifiedBy: c.ModifiedBy, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
-		ExpiresAt: c.ExpiresAt, LastUsedAt: c.LastUsedAt, DeletedAt: c.DeletedAt,
+		ExpiresAt: c.ExpiresAt, LastUsedAt: c.LastUsedAt, DeletedAt: c.DeletedAt, AccountEmail: c.AccountEmail,
+		StatusReason: string(c.Renewal.Reason), StatusSince: c.Renewal.Since, LastRefreshed: c.LastRefreshedAt, NextRefresh: c.Renewal.NextAt,
 	}
 }
 
@@ -101,5 +107,13 @@ func credentialRow(c strongroom.Credential) []string {
 	if c.DeletedAt != nil {
 		deleted = c.DeletedAt.Format(time.RFC3339)
 	}
-	return []string{c.ID.String(), c.Name, c.Provider, string(c.Type), owner, string(c.Status), fmt.Sprint(c.Version), c.CreatedAt.Format(time.RFC3339), deleted}
+	return []string{c.ID.String(), c.Name, c.Provider, string(c.Type), owner, state(c), fmt.Sprint(c.Version), c.CreatedAt.Format(time.RFC3339), deleted}
+}
+
+// state is a credential's status, with the reason where it is not active.
+func state(c strongroom.Credential) string {
+	if c.Renewal.Reason == "" {
+		return string(c.Status)
+	}
+	return fmt.Sprintf("%s (%s)", c.Status, c.Renewal.Reason)
 }

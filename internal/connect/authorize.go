@@ -166,10 +166,15 @@ func (s *Service) begin(ctx context.Context, p catalog.Provider, f store.OAuthFl
 
 // resolve fills in the variables and finds the endpoints.
 func (s *Service) resolve(ctx context.Context, def catalog.OAuth, variables map[string]string) (catalog.OAuth, error) {
+	for name := range variables {
+		if !slices.ContainsFunc(def.Variables, func(v catalog.Variable) bool { return v.Name == name }) {
+			return def, wrongVariable("Each must be one of the provider's definition", "unexpected")
+		}
+	}
 	filled, err := oauth.Fill(def, variables)
 	var wrong *oauth.VariableError
 	if errors.As(err, &wrong) {
-		return def, strongroom.Invalid(strongroom.FieldError{Location: []any{"body", "variables", wrong.Name}, Message: wrong.Message, Type: "pattern"})
+		return def, wrongVariable(wrong.Message, "pattern", wrong.Name)
 	}
 	if err != nil {
 		return def, strongroom.Errorf(strongroom.CodeInternal, "The provider's definition cannot be used").Because(err)
@@ -181,6 +186,10 @@ func (s *Service) resolve(ctx context.Context, def catalog.OAuth, variables map[
 		return def, strongroom.Unavailable(strongroom.CodeRefreshFailed, "The provider cannot be asked for its addresses at the moment; try again", 5*time.Second).Because(err)
 	}
 	return found, nil
+}
+
+func wrongVariable(message, kind string, name ...any) error {
+	return strongroom.Invalid(strongroom.FieldError{Location: append([]any{"body", "variables"}, name...), Message: message, Type: kind})
 }
 
 // proof is what the exchange of the code will have to show.

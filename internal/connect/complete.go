@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (s *Service) complete(ctx context.Context, f store.OAuthFlow, c strongroom.
 		return failed(errorStore, "The sign-in cannot be ended at the moment; begin again", err)
 	}
 	defer client.Secret.Destroy()
-	if c.Issuer != "" && def.Issuer != "" && c.Issuer != def.Issuer && def.Discovery != "" {
+	if wrongIssuer(c.Issuer, def.Issuer) {
 		return failed(errorProvider, "The answer names another provider than the one that was asked", nil)
 	}
 	verifier := secret.New([]byte(kept.Verifier))
@@ -124,8 +125,17 @@ func (s *Service) exchange(ctx context.Context, def catalog.OAuth, client oauth.
 	if err != nil {
 		return oauth.Answer{Outcome: oauth.Transient, Reason: strongroom.ReasonRateLimited, Cause: err}
 	}
-	defer pass.Leave(gate.Answered, time.Time{})
+	// Codes are often refused for reasons of their own: what a failure says of the endpoint
+	// is left to renewals to find out.
+	defer pass.Leave(gate.Unknown, time.Time{})
 	return s.Endpoint.Exchange(ctx, def, client, code, verifier, redirectURI)
+}
+
+// wrongIssuer tells whether the provider names itself as another than the one that was
+// asked (RFC 9207, section 2.4): a code of one sent to another. A definition whose issuer
+// differs from account to account says nothing.
+func wrongIssuer(named, known string) bool {
+	return named != "" && known != "" && !strings.Contains(known, "{") && named != known
 }
 
 // identify returns the account's e-mail, "" where nobody says it. An ID token that is there
@@ -167,7 +177,7 @@ func (s *Service) keep(ctx context.Context, caller strongroom.Caller, f store.OA
 	for name, value := range variables {
 		extra[name] = value
 	}
-	if email != "" && len(email) <= maxEmail {
+	if a, err := mail.ParseAddress(email); err == nil && a.Address == email && len(email) <= maxEmail {
 		extra["email"] = email
 	}
 	merge := func(old secret.Value) (secret.Value, error) { return s.merge(old, t, expiresAt, extra, f.Scopes) }

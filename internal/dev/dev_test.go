@@ -42,7 +42,8 @@ func (s *screen) String() string {
 // config is what the command line's defaults make of no configuration.
 func config(dir string) app.Config {
 	return app.Config{
-		Data: dir, Addr: "127.0.0.1:0", APIPrefix: "/api", ShutdownGrace: 5 * time.Second,
+		RefreshTimeout: 15 * time.Second,
+		Data:           dir, Addr: "127.0.0.1:0", APIPrefix: "/api", ShutdownGrace: 5 * time.Second,
 		BodyBytes: 1 << 20, HeaderBytes: 32 << 10, HeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, Concurrent: 64,
 		CredentialsPerProvider: 50, CredentialsPerUser: 100, CheckpointEvery: 15 * time.Minute, LogLevel: "info",

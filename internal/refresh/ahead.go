@@ -46,23 +46,24 @@ func (s *Service) RunAhead(ctx context.Context, workers int) {
 	}.Run(ctx)
 }
 
-func (a *ahead) claim(ctx context.Context, limit int) ([]claim, error) {
+func (a *ahead) claim(ctx context.Context, limit int) (claims []claim, more bool, err error) {
 	now := a.Clock.Now()
 	until := strongroom.Timestamp(now.Add(claimFor))
+	full := a.full()
 	var due []store.DueRenewal
-	err := a.Audit.Commit(ctx, func(tx store.Tx) (_ []strongroom.Event, err error) {
-		due, err = tx.ClaimRenewals(now, until, limit, a.full())
+	err = a.Audit.Commit(ctx, func(tx store.Tx) (_ []strongroom.Event, err error) {
+		due, err = tx.ClaimRenewals(now, until, limit, full)
 		return nil, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	claims := make([]claim, len(due))
+	claims = make([]claim, len(due))
 	for i, d := range due {
 		claims[i] = claim{d, until}
 		a.count(d.Provider, 1)
 	}
-	return claims, nil
+	return claims, len(full) > 0, nil
 }
 
 func (a *ahead) do(ctx context.Context, c claim) {

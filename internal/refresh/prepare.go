@@ -8,6 +8,7 @@ import (
 	"strongroom"
 	"strongroom/internal/catalog"
 	"strongroom/internal/oauth"
+	"strongroom/internal/oauth/endpoint"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 	"strongroom/secret"
@@ -87,10 +88,15 @@ func (s *Service) locate(ctx context.Context, r *request, def catalog.OAuth, dat
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	if r.def, err = s.Endpoint.Resolve(ctx, filled); err != nil {
-		return &oauth.Answer{Outcome: oauth.Transient, Reason: strongroom.ReasonUnreachable, Cause: err}
+	if r.def, err = s.Endpoint.Resolve(ctx, filled); err == nil {
+		return nil
 	}
-	return nil
+	reason := strongroom.ReasonUnreachable
+	var known *endpoint.Error
+	if errors.As(err, &known) {
+		reason = known.Reason
+	}
+	return &oauth.Answer{Outcome: oauth.Transient, Reason: reason, Cause: err}
 }
 
 // variablesOf returns the values of a definition's variables that stand in the data.

@@ -15,8 +15,9 @@ type Job[T any] struct {
 	// Name is for the log.
 	Name string
 	// Claim returns up to limit pieces of work that are due, and puts them off so that
-	// nobody else gets them.
-	Claim func(ctx context.Context, limit int) ([]T, error)
+	// nobody else gets them. more says that there may be some that it left until another
+	// piece has ended.
+	Claim func(ctx context.Context, limit int) (work []T, more bool, err error)
 	// Do does one. ctx ends when the job is to stop.
 	Do func(ctx context.Context, work T)
 	// Workers is how many are done at once; at least 1.
@@ -34,7 +35,7 @@ func (j Job[T]) Run(ctx context.Context) {
 	freed := make(chan struct{}, workers)
 	var running sync.WaitGroup
 	defer running.Wait()
-	for busy := 0; ; {
+	for busy := 0; ctx.Err() == nil; {
 		// Small claims would cost as much as large ones: wait until half are free.
 		for busy > workers/2 {
 			select {
@@ -45,7 +46,7 @@ func (j Job[T]) Run(ctx context.Context) {
 			}
 		}
 		asked := workers - busy
-		claimed := j.claim(ctx, asked)
+		claimed, more := j.claim(ctx, asked)
 		busy += len(claimed)
 		for _, work := range claimed {
 			running.Go(func() {
@@ -53,23 +54,29 @@ func (j Job[T]) Run(ctx context.Context) {
 				j.do(ctx, work)
 			})
 		}
-		if len(claimed) == asked {
-			continue
-		}
-		select {
-		case <-time.After(around(j.Every)):
-		case <-ctx.Done():
-			return
+		switch {
+		case len(claimed) == asked:
+		case more && busy > 0:
+			select {
+			case <-freed:
+				busy--
+			case <-ctx.Done():
+			}
+		default:
+			select {
+			case <-time.After(around(j.Every)):
+			case <-ctx.Done():
+			}
 		}
 	}
 }
 
-func (j Job[T]) claim(ctx context.Context, limit int) []T {
-	claimed, err := j.Claim(ctx, limit)
+func (j Job[T]) claim(ctx context.Context, limit int) ([]T, bool) {
+	claimed, more, err := j.Claim(ctx, limit)
 	if err != nil && ctx.Err() == nil {
 		j.Log.Warn("due work cannot be claimed; it is tried again", "job", j.Name, "error", err)
 	}
-	return claimed
+	return claimed, more
 }
 
 // do does one piece; a panic ends that piece alone.

@@ -24,19 +24,31 @@ type queue struct {
 	due    []int
 	limits []int
 	err    error
+	// most bounds how many are under way; more are left until one has ended.
+	most, underWay int
 }
 
-func (q *queue) claim(_ context.Context, limit int) ([]int, error) {
+func (q *queue) claim(_ context.Context, limit int) ([]int, bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.limits = append(q.limits, limit)
 	if q.err != nil {
-		return nil, q.err
+		return nil, false, q.err
 	}
 	n := min(limit, len(q.due))
+	if q.most > 0 {
+		n = min(n, q.most-q.underWay)
+	}
 	claimed := q.due[:n]
 	q.due = q.due[n:]
-	return claimed, nil
+	q.underWay += n
+	return claimed, len(q.due) > 0, nil
+}
+
+func (q *queue) ended() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.underWay--
 }
 
 func (q *queue) set(due []int, err error) {
@@ -148,6 +160,27 @@ func TestTheEndWaitsForWhatWasBegun(t *testing.T) {
 		stop()
 		if done.Load() != 2 {
 			t.Errorf("%d had ended when Run returned", done.Load())
+		}
+	})
+}
+
+func TestWhatWasLeftIsClaimedAsSoonAsSomethingHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{due: numbers(100), most: 2}
+		began := time.Now()
+		var done atomic.Int32
+		stop := start(t, q, 8, io.Discard, func(context.Context, int) {
+			<-time.After(time.Millisecond)
+			q.ended()
+			if done.Add(1) == 100 && time.Since(began) > time.Second {
+				t.Errorf("it took %v for 50 times a millisecond", time.Since(began))
+			}
+		})
+		<-time.After(every / 2)
+		synctest.Wait()
+		stop()
+		if done.Load() != 100 {
+			t.Errorf("%d of 100 were done", done.Load())
 		}
 	})
 }
