@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"os"
@@ -49,11 +50,12 @@ type App struct {
 
 // Open opens everything that acts on credentials. process says what runs ("serve",
 // "credential restore"), for the audit log. Close ends it.
-func Open(ctx context.Context, c Config, process string, log *slog.Logger) (*App, error) {
+func Open(ctx context.Context, c Config, process string, logger *slog.Logger) (*App, error) {
 	if err := c.Validate(false); err != nil {
 		return nil, err
 	}
-	a := &App{Config: c, Metrics: telemetry.New(Version()), Log: log, clock: systemClock}
+	silenceStandardLog()
+	a := &App{Config: c, Metrics: telemetry.New(Version()), Log: logger, clock: systemClock}
 	steps := []func(context.Context) error{
 		a.openCatalog, a.openKeeper, a.openStore, a.checkInstallation,
 		func(ctx context.Context) error { return a.openAudit(ctx, process) },
@@ -66,6 +68,11 @@ func Open(ctx context.Context, c Config, process string, log *slog.Logger) (*App
 	a.openAuthorities()
 	return a, nil
 }
+
+// silenceStandardLog keeps the standard library from writing what a peer has sent: net/http
+// logs, of its own accord, the beginning of an answer that nobody asked for, and a provider's
+// may hold tokens. Our own log is not written through it.
+func silenceStandardLog() { log.SetOutput(io.Discard) }
 
 // Close ends what Open opened, in reverse order: the audit log is flushed before its
 // database is closed.

@@ -189,7 +189,7 @@ func TestWhatMayBeKnownOfTokens(t *testing.T) {
 		{"Google's account", "google", "google_oauth", `,"email":"person@example.com"`, catalog.Checked{AccountEmail: &email}},
 		{"another provider's account", "microsoft", "oauth2", `,"email":"person@example.com"`, catalog.Checked{AccountEmail: &email}},
 		{"scopes with the provider's separator", "slack", "oauth2", `,"scope":"chat:write,channels:read, chat:write"`, catalog.Checked{Scopes: []string{"chat:write", "channels:read"}}},
-		{"scopes with another's separator", "github", "oauth2", `,"scope":"a,b"`, catalog.Checked{Scopes: []string{"a,b"}}},
+		{"scopes with another's separator", "microsoft", "oauth2", `,"scope":"a,b"`, catalog.Checked{Scopes: []string{"a,b"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			data := `{"access_token":"x"` + tc.more + `}`

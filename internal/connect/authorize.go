@@ -112,7 +112,7 @@ func (s *Service) newFlow(caller strongroom.Caller, p catalog.Provider, a strong
 	if f.Name == "" {
 		f.Name = p.DisplayName
 	}
-	if f.Scopes == nil {
+	if len(f.Scopes) == 0 {
 		f.Scopes = p.ScopesOf(a.Type)
 	}
 	return f, nil

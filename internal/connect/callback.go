@@ -37,7 +37,9 @@ const (
 // Callback implements strongroom.OAuthService.
 func (s *Service) Callback(ctx context.Context, c strongroom.AuthorizationCallback) (string, error) {
 	defer c.Code.Destroy()
-	ctx, cancel := context.WithTimeout(ctx, callbackTime)
+	// A browser that reloads or leaves ends its request; the code can be used only once, and
+	// its exchange goes on.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callbackTime)
 	defer cancel()
 	flow, err := s.Store.OAuthFlow(ctx, sha256.Sum256([]byte(c.State)))
 	if errors.Is(err, store.ErrNotFound) {

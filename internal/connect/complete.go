@@ -90,8 +90,11 @@ func (s *Service) complete(ctx context.Context, f store.OAuthFlow, c strongroom.
 
 // exchangeFailed says to a person why the code brought no tokens.
 func exchangeFailed(a oauth.Answer) string {
-	if a.Outcome == oauth.Dead {
+	switch {
+	case a.Outcome == oauth.Dead:
 		return "The provider does not accept the code any more; begin again"
+	case a.Reason == strongroom.ReasonAnswerLost:
+		return "The provider's answer was lost on its way; begin again"
 	}
 	return oauth.Sentence(a.Reason) + "; begin again"
 }

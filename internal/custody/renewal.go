@@ -127,12 +127,21 @@ func (s *Service) startRenewal(c *strongroom.Credential, checked catalog.Checked
 		// There is nothing that works yet: the first token is got as soon as can be.
 		c.ExpiresAt, c.Renewal.StaleAt, c.Renewal.NextAt = &now, &now, &now
 	case c.ExpiresAt != nil:
-		staleAt, renewAt := oauth.Schedule(now, *c.ExpiresAt, s.Jitter())
+		staleAt, renewAt := oauth.Schedule(issued(now, *c.ExpiresAt, provider.OAuth.Lifetime.Default), *c.ExpiresAt, s.Jitter())
 		c.Renewal.StaleAt, c.Renewal.NextAt = &staleAt, &renewAt
 	case !provider.OAuth.Lifetime.Never:
 		// It ends, and nobody says when.
 		c.Renewal.StaleAt, c.Renewal.NextAt = &now, &now
 	}
+}
+
+// issued is when a token that somebody brings in was most likely issued: what is left of
+// its life must not be taken for all of it, or one that is about to end seems short-lived.
+func issued(now, expires time.Time, lifetime time.Duration) time.Time {
+	if began := expires.Add(-lifetime); lifetime > 0 && began.Before(now) {
+		return began
+	}
+	return now
 }
 
 // Reconnect gives a credential the tokens of a new connection. merge makes the new data of

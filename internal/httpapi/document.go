@@ -92,8 +92,11 @@ func (s *server) describeResponses(d *huma.Operation, op operation) {
 	d.Responses[strconv.Itoa(op.status)] = success
 	// Anywhere: a query that cannot be parsed, an id that is none, or a system service
 	// account that names no organization is a bad request.
-	codes := append([]strongroom.Code{strongroom.CodeBadRequest, strongroom.CodeUnauthorized, strongroom.CodeRateLimited,
+	codes := append([]strongroom.Code{strongroom.CodeBadRequest, strongroom.CodeRateLimited,
 		strongroom.CodeInternal, strongroom.CodeRepository, strongroom.CodeRepositoryUnavailable, strongroom.CodeOverloaded}, op.errors...)
+	if !op.public {
+		codes = append(codes, strongroom.CodeUnauthorized)
+	}
 	if op.body != nil {
 		codes = append(codes, strongroom.CodePayloadTooLarge, strongroom.CodeUnsupportedMediaType)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -150,12 +151,29 @@ func (o object) at(path string) json.RawMessage {
 			return raw
 		}
 		first, rest, found := strings.Cut(path, ".")
-		var inner object
-		if !found || json.Unmarshal(o[first], &inner) != nil {
+		inner := members(o[first])
+		if !found || inner == nil {
 			return nil
 		}
 		o, path = inner, rest
 	}
+}
+
+// members returns an object's members, or a list's by their numbers from 0; nil for others.
+func members(raw json.RawMessage) object {
+	var o object
+	if json.Unmarshal(raw, &o) == nil {
+		return o
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		return nil
+	}
+	o = make(object, len(list))
+	for i, v := range list {
+		o[strconv.Itoa(i)] = v
+	}
+	return o
 }
 
 // stringOf returns a JSON string's text; "" for any other value and for none.

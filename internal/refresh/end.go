@@ -25,15 +25,14 @@ const (
 )
 
 // end writes how the attempt ended, and puts it on record.
-func (s *Service) end(ctx context.Context, held store.RenewalState, r *request, a oauth.Answer) error {
+func (s *Service) end(held store.RenewalState, r *request, a oauth.Answer) error {
 	hold := holdResult
 	if a.Outcome == oauth.Renewed {
 		hold = holdToken
 	}
 	// Neither the callers nor the flight's deadline end this: only the service does.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hold)
+	ctx, cancel := context.WithTimeout(s.living, hold)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
 	s.explain(held, a)
 	for wait := firstRetry; ; wait = min(2*wait, maxRetry) {
 		err := s.write(ctx, held, r, a)

@@ -26,16 +26,17 @@ type flight struct {
 	done chan struct{}
 	// attempted says that the provider was asked, here or elsewhere, while it lasted.
 	attempted bool
-	err       error
+	// dead says that the grant is: nobody is asked about it again.
+	dead bool
+	err  error
 }
 
 // want says what makes a renewal due.
 type want struct {
 	// force: somebody asks for it, whatever the clock says.
 	force bool
-	// claimed is the time that the credential was put off until when it was claimed;
-	// where it is another by now, somebody has been there. Zero: it is for a read.
-	claimed time.Time
+	// ahead: nobody asks; it is made when it is due, and not only when the token is stale.
+	ahead bool
 }
 
 // due tells whether there is something to do.
@@ -45,8 +46,8 @@ func (w want) due(now time.Time, c strongroom.Credential) bool {
 		return false
 	case w.force:
 		return true
-	case !w.claimed.IsZero():
-		return c.Renewal.NextAt != nil && c.Renewal.NextAt.Equal(w.claimed)
+	case w.ahead:
+		return c.Renewal.NextAt != nil && !c.Renewal.NextAt.After(now)
 	}
 	return staleForRead(now, c)
 }
@@ -67,8 +68,9 @@ func (s *Service) renew(ctx context.Context, organization, id uuid.UUID, w want)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		// A flight that found nothing due does not serve somebody who insists.
-		if f.err != nil || f.attempted || !w.force {
+		// A flight that found nothing due does not serve somebody who insists, unless there
+		// is nothing to be had at all.
+		if f.err != nil || f.attempted || f.dead || !w.force {
 			return f.err
 		}
 	}
@@ -103,9 +105,9 @@ func (s *Service) fly(f *flight, organization, id uuid.UUID, w want) {
 		s.mu.Unlock()
 		close(f.done)
 	}()
-	ctx, cancel := context.WithTimeout(s.ctx, s.Timeout+s.LeaseMargin+flightMargin)
+	ctx, cancel := context.WithTimeout(s.admitting, s.Timeout+s.LeaseMargin+flightMargin)
 	defer cancel()
-	f.attempted, f.err = s.attempt(ctx, organization, id, w)
+	f.attempted, f.dead, f.err = s.attempt(ctx, organization, id, w)
 	if f.err != nil && !errors.Is(f.err, store.ErrNotFound) {
 		s.Log.Warn("a renewal came to no end", "credential_id", id.String(), "error", f.err)
 	}
@@ -119,29 +121,32 @@ const (
 
 // attempt reads how it stands, and makes an attempt where one is due and nobody else's is
 // under way. After every wait it reads anew.
-func (s *Service) attempt(ctx context.Context, organization, id uuid.UUID, w want) (attempted bool, err error) {
+//
+// ctx ends, at the latest, when the service closes; an attempt that has asked the provider
+// goes on.
+func (s *Service) attempt(ctx context.Context, organization, id uuid.UUID, w want) (attempted, dead bool, err error) {
 	look, waitedAt := firstLook, int64(-1)
 	for {
 		state, err := s.Store.RenewalState(ctx, organization, id)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		now := s.Clock.Now()
 		if leased := state.LeasedUntil; leased != nil && now.Before(*leased) {
 			waitedAt = state.Fence
 			if err := pause(ctx, look); err != nil {
-				return false, errBusy
+				return false, false, errBusy
 			}
 			look = min(2*look, maxLook)
 			continue
 		}
 		// Somebody else's attempt has ended while this one waited: its outcome is this one's.
 		if waitedAt >= 0 && state.LeasedUntil == nil || !w.due(now, state.Credential) {
-			return waitedAt >= 0, nil
+			return waitedAt >= 0, state.Status == strongroom.StatusNeedsReauth, nil
 		}
 		err = s.make(ctx, state)
 		if !errors.Is(err, errMoved) {
-			return true, err
+			return true, false, err
 		}
 	}
 }

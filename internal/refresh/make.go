@@ -19,7 +19,8 @@ func staleForRead(now time.Time, c strongroom.Credential) bool {
 	return step == oauth.Renew
 }
 
-// make makes one attempt on the credential as it was read.
+// make makes one attempt on the credential as it was read. Once the lease is taken, the end
+// of ctx ends nothing any more.
 func (s *Service) make(ctx context.Context, state store.RenewalState) error {
 	began := s.Clock.Now()
 	request, failed := s.prepare(ctx, state)
@@ -45,18 +46,18 @@ func (s *Service) make(ctx context.Context, state store.RenewalState) error {
 	if failed != nil {
 		answer = *failed
 	} else {
-		answer = s.exchange(ctx, request)
+		answer = s.exchange(request)
 		leave(pass, answer, s.Clock.Now())
 	}
 	defer answer.Token.Destroy()
-	err = s.end(ctx, held, request, answer)
+	err = s.end(held, request, answer)
 	s.Observe(state.Provider, answer.Reason, s.Clock.Now().Sub(began))
 	return err
 }
 
 // exchange asks the provider. Nothing of the database is held meanwhile.
-func (s *Service) exchange(ctx context.Context, r *request) oauth.Answer {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+func (s *Service) exchange(r *request) oauth.Answer {
+	ctx, cancel := context.WithTimeout(s.asking, s.Timeout)
 	defer cancel()
 	if r.refreshToken.Empty() {
 		return s.Endpoint.ClientCredentials(ctx, r.def, r.client, r.scopes)

@@ -88,9 +88,21 @@ type Service struct {
 	flights map[uuid.UUID]*flight
 	closed  bool
 	running sync.WaitGroup
-	// ctx ends when Close has waited long enough.
-	ctx  context.Context
-	stop context.CancelFunc
+	// admitting ends when Close begins: what has not asked the provider yet gives up. asking
+	// ends when Close has waited for the answers long enough, and living when it has for
+	// their ends to be stored.
+	admitting, asking, living stage
+}
+
+// stage is how long something goes on.
+type stage struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newStage() (s stage) {
+	s.Context, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 // New returns a Service; Close ends it.
@@ -107,20 +119,27 @@ func New(o Options) *Service {
 	if o.Observe == nil {
 		o.Observe = func(string, strongroom.StatusReason, time.Duration) {}
 	}
-	s := &Service{Options: o, flights: map[uuid.UUID]*flight{}}
-	s.ctx, s.stop = context.WithCancel(context.Background())
-	return s
+	return &Service{Options: o, flights: map[uuid.UUID]*flight{}, admitting: newStage(), asking: newStage(), living: newStage()}
 }
 
-// Close begins no new attempts and waits for those under way, whose tokens would be lost
-// otherwise. Where ctx ends first, they are told to end, and its error is returned.
+// storeTime is what Close leaves to the ends of attempts, of the time it is given.
+const storeTime = 3 * time.Second
+
+// Close begins no new attempts and waits for those that have asked the provider, whose
+// tokens would be lost otherwise. Shortly before ctx ends it waits for no answer any more,
+// and when it ends for nothing; then its error is returned.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
+	s.admitting.end()
+	defer s.asking.end()
+	defer s.living.end()
+	if deadline, ok := ctx.Deadline(); ok {
+		defer time.AfterFunc(time.Until(deadline.Add(-storeTime)), s.asking.end).Stop()
+	}
 	ended := make(chan struct{})
 	go func() { s.running.Wait(); close(ended) }()
-	defer s.stop()
 	select {
 	case <-ended:
 		return nil

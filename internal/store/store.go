@@ -138,10 +138,10 @@ type Tx interface {
 	// was deleted meanwhile too: a restored one has the newest token. ErrNotFound;
 	// ErrStale: the version or the fence has moved on, and nothing is written.
 	EndRenewal(organization uuid.UUID, e RenewalEnd) error
-	// ClaimRenewals returns up to limit live credentials whose renewal is due at now,
-	// the longest due first, but for those of the providers in except, and puts them off
-	// until then: whoever else asks meanwhile does not get them.
-	ClaimRenewals(now, until time.Time, limit int, except []string) ([]DueRenewal, error)
+	// ClaimRenewals returns up to limit live credentials of the provider whose renewal is
+	// due at now, the longest due first, and claims them until then: whoever else asks
+	// meanwhile does not get them, unless an attempt has ended by then. They stay due.
+	ClaimRenewals(now, until time.Time, provider string, limit int) ([]DueRenewal, error)
 
 	// SaveOAuthClient inserts version 1 of an organization's client at a provider, or
 	// replaces version Version-1. ErrStale: another version is there.

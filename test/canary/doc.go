@@ -13,6 +13,14 @@
 //	                       checkpoint file, audit export
 //	none of it holds a secret, in any encoding that scan_test.go knows
 //
+// Tokens, codes and verifiers are made by others and carry no marker. A tap on the wire
+// between the service and a real OAuth server (tap_test.go) has each looked for as it
+// passes, and spoils answers so that they repeat them (providerfaults_test.go):
+//
+//	connect, renew, revoke (life_test.go) ── tap ── OAuth server
+//	  └─ every answer of the provider goes wrong in every way, parts panic
+//	     (explosive_test.go), and the crash comes in the middle of an exchange
+//
 // It refuses to trust its own eyes: the scanner must first find secrets planted in every
 // encoding, and in what the door gives out.
 package canary

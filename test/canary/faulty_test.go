@@ -39,6 +39,12 @@ func serveFaulty(ctx context.Context, c app.Config, log *slog.Logger) error {
 	}
 	f := &faulty{Sealer: a.Credentials.Sealer, Recorder: a.Credentials.Audit}
 	a.Credentials.Sealer, a.Credentials.Audit = f, f
+	// Serve makes a handler of its own, over the same parts.
+	if _, err := a.Handler(ctx); err != nil {
+		return errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+	}
+	a.Refresh.Sealer, a.OAuth.Sealer, a.OAuth.Clients.Sealer = f, f, f
+	a.Refresh.Endpoint, a.OAuth.Endpoint = explosiveRenewal{a.Refresh.Endpoint}, explosiveConnection{a.OAuth.Endpoint}
 	listener, err := a.Listen(ctx)
 	if err != nil {
 		return errors.Join(err, a.Close(context.WithoutCancel(ctx)))

@@ -3,12 +3,14 @@ package canary_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -19,14 +21,51 @@ type form struct {
 	text             []byte
 }
 
-// scanner knows secrets in every form.
-type scanner struct{ forms []form }
+// prefix is so much of a form as it is looked up by; no form is shorter.
+type prefix [8]byte
+
+// scanner knows secrets in every form. It may be added to while it looks.
+type scanner struct {
+	mu    sync.Mutex
+	forms map[prefix][]form
+	// begins has how every form begins: at most places of a text nothing does.
+	begins [1 << beginBits]bool
+}
+
+// beginBits is how many bits of a hash of the first four bytes are looked at.
+const beginBits = 20
+
+// begin is a multiplicative hash of the text's first four bytes.
+func begin(text []byte) uint32 { return binary.BigEndian.Uint32(text) * 2654435761 >> (32 - beginBits) }
+
+// pieceLength is how much of a random secret is looked for at either end of its parts:
+// enough to be no accident, and little enough to be found where the rest was cut off.
+const pieceLength = 24
+
+// addPieces makes the scanner look for a random secret, which carries no marker, by the
+// ends of its parts: tokens have dots between them.
+func (s *scanner) addPieces(name, secret string) {
+	for part := range strings.SplitSeq(secret, ".") {
+		if len(part) < pieceLength {
+			continue
+		}
+		s.add(name, []byte(part[:pieceLength]))
+		s.add(name, []byte(part[len(part)-pieceLength:]))
+	}
+}
 
 // add makes the scanner look for a secret of the name; it should have 16 bytes or more.
 func (s *scanner) add(name string, secret []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forms == nil {
+		s.forms = map[prefix][]form{}
+	}
 	put := func(encoding string, text []byte) {
-		if !slices.ContainsFunc(s.forms, func(f form) bool { return f.secret == name && bytes.Equal(f.text, text) }) {
-			s.forms = append(s.forms, form{name, encoding, text})
+		start := prefix(text[:len(prefix{})])
+		if !slices.ContainsFunc(s.forms[start], func(f form) bool { return f.secret == name && bytes.Equal(f.text, text) }) {
+			s.forms[start] = append(s.forms[start], form{name, encoding, text})
+			s.begins[begin(text)] = true
 		}
 	}
 	put("plain", secret)
@@ -60,14 +99,34 @@ func (s *scanner) add(name string, secret []byte) {
 
 // find returns what there is of secrets in the text: "name (encoding)" each.
 func (s *scanner) find(text []byte) (found []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found = s.look(text)
 	// Line breaks, those within JSON strings too, part what was encoded in lines.
 	joined := text
 	for _, lineBreak := range []string{"\r", "\n", `\r`, `\n`} {
 		joined = bytes.ReplaceAll(joined, []byte(lineBreak), nil)
 	}
-	for _, f := range s.forms {
-		if bytes.Contains(text, f.text) || bytes.Contains(joined, f.text) {
-			found = append(found, f.secret+" ("+f.encoding+")")
+	if len(joined) != len(text) {
+		found = append(found, s.look(joined)...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// look goes through the text once, however many forms there are. The caller holds the lock,
+// and the race detector would take most of the time.
+//
+//go:norace
+func (s *scanner) look(text []byte) (found []string) {
+	for ; len(text) >= len(prefix{}); text = text[1:] {
+		if !s.begins[begin(text)] {
+			continue
+		}
+		for _, f := range s.forms[prefix(text[:len(prefix{})])] {
+			if bytes.HasPrefix(text, f.text) {
+				found = append(found, f.secret+" ("+f.encoding+")")
+			}
 		}
 	}
 	return found

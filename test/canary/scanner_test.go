@@ -127,3 +127,20 @@ func TestScannerFindsNothingWhereThereIsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestScannerFindsWhatIsLeftOfARandomSecret(t *testing.T) {
+	token := "tok_" + strings.Repeat("Ab3-", 8) + "." + strings.Repeat("x_9Z", 8)
+	var s scanner
+	s.addPieces("token", token)
+	for name, text := range map[string]string{
+		"the beginning alone": token[:30], "the end alone": token[len(token)-30:], "its second part": token[strings.Index(token, ".")+1:],
+		"one half in base64": base64.StdEncoding.EncodeToString([]byte("x" + token[:30])),
+	} {
+		if len(s.find([]byte("before "+text))) == 0 {
+			t.Errorf("%s is not found", name)
+		}
+	}
+	if found := s.find([]byte(token[10:30])); len(found) != 0 {
+		t.Errorf("found %v in too little", found)
+	}
+}

@@ -9,6 +9,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
+// shippedProviders is how many definitions the service comes with, the contract's among
+// them.
+const shippedProviders = 46
+
 func TestTheCatalogHasEveryProviderAndTypeOfTheContract(t *testing.T) {
 	s := start(t, nil)
 	providers := []string{"api_credential", "aws_ses", "azure_blob", "file_storage", "google", "internal_postgresql", "microsoft",
@@ -16,7 +20,13 @@ func TestTheCatalogHasEveryProviderAndTypeOfTheContract(t *testing.T) {
 	types := []string{"api_key", "azure_blob_receive", "client_credentials", "google_drive_receive", "google_oauth", "key_file",
 		"oauth2", "sftp", "sharepoint_oauth", "sharepoint_receive", "user_password"}
 	entries := s.list(s.get(s.here.owner, "/api/integrations/catalog"))
-	want(t, "the providers", values(entries, "provider"), providers)
+	listed := values(entries, "provider")
+	for _, p := range providers {
+		if !slices.Contains(listed, any(p)) {
+			t.Errorf("the catalog lacks %s", p)
+		}
+	}
+	want(t, "the number of providers", len(listed), shippedProviders)
 	found := map[string]bool{}
 	for _, e := range entries {
 		for _, typ := range e["credential_types"].([]any) {

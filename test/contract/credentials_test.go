@@ -3,6 +3,7 @@ package contract_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,16 +27,21 @@ func TestAStoredCredentialIsAnsweredWithItsMetadata(t *testing.T) {
 		}
 		want(t, "the rest", got, object{
 			"modified_by": owner.id, "user_id": owner.id, "name": "Partner drop box", "provider": "sftp",
-			"credential_type": "user_password", "status": "active", "version": 1, "google_email": nil, "expires_at": nil,
-			"scopes": nil, "last_used_at": nil, "last_checked_at": nil, "last_check": nil, "last_refreshed_at": nil, "refresh_error": nil,
+			"credential_type": "user_password", "status": "active", "status_since": nil, "status_reason": nil, "version": 1,
+			"google_email": nil, "account_email": nil, "expires_at": nil, "next_refresh_at": nil, "scopes": nil, "last_used_at": nil, "last_checked_at": nil, "last_check": nil, "last_refreshed_at": nil, "refresh_error": nil,
 		})
 	})
 	t.Run("OAuth data tells its account, scopes and expiry", func(t *testing.T) {
 		s := s.on(t)
 		got := s.object(s.call(owner, "POST", credentialsPath, google("mail")), 201)
 		want(t, "google_email", got["google_email"], "person@example.com")
+		want(t, "account_email", got["account_email"], "person@example.com")
 		want(t, "scopes", got["scopes"], []string{"openid", "email"})
 		want(t, "expires_at", got["expires_at"], "2031-01-02T15:04:05Z")
+		// 15 minutes ahead at most, and jitter moves that towards the end.
+		if ahead := clockTime(t, got, "expires_at").Sub(clockTime(t, got, "next_refresh_at")); ahead <= 0 || ahead > 15*time.Minute {
+			t.Errorf("the token is renewed %s ahead of its end", ahead)
+		}
 	})
 	t.Run("a time with an offset is told in UTC", func(t *testing.T) {
 		s := s.on(t)
@@ -173,7 +179,7 @@ func TestReplacingACredential(t *testing.T) {
 		s := s.on(t)
 		path := credentialsPath + "/" + s.store(here.owner, google("mail"))
 		got := s.object(s.call(here.owner, "PATCH", path, object{"credential_type": "google_oauth", "credentials": object{"access_token": canary}}), 200)
-		for _, field := range []string{"google_email", "expires_at", "scopes"} {
+		for _, field := range []string{"google_email", "account_email", "expires_at", "scopes"} {
 			want(t, field, got[field], nil)
 		}
 		want(t, "the data", s.opened(program, got["id"].(string)), object{"access_token": canary})

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/app"
 	"strongroom/internal/app/apptest"
 	"strongroom/internal/store"
 )
@@ -47,6 +49,9 @@ update-credential            foreign  401    401  404   404   404   404    403f 
 delete-credential            mine     401    401  204   204   403f  403f   403u 403u   403u   403u 400
 delete-credential            theirs   401    401  204   403f  204   403f   403u 403u   403u   403u 400
 delete-credential            foreign  401    401  404   404   404   404    403u 403u   403u   403u 400
+refresh-credential           mine     401    401  400   400   403f  403f   403f 403f   400    403f 400
+refresh-credential           theirs   401    401  400   403f  400   403f   403f 403f   403f   403f 400
+refresh-credential           foreign  401    401  404   404   404   404    403f 403f   404    403f 400
 open-credential              mine     401    401  403s  403s  403s  403s   200  200    200    200  400
 open-credential              theirs   401    401  403s  403s  403s  403s   200  403f   403f   200  400
 open-credential              foreign  401    401  403s  403s  403s  403s   404  404    404    404  400
@@ -82,6 +87,17 @@ update-api-key               system   401    401  403f  403f  403f  403f   403u 
 delete-api-key               mine     401    401  204   403f  403f  403f   403u 403u   403u   403u 400
 delete-api-key               foreign  401    401  404   403f  403f  403f   403u 403u   403u   403u 400
 delete-api-key               system   401    401  403f  403f  403f  403f   403u 403u   403u   403u 400
+authorize                    -        401    401  200   200   200   200    403u 403u   403u   403u 400
+authorize?again              mine     401    401  400   400   403f  403f   403u 403u   403u   403u 400
+authorize?again              theirs   401    401  400   403f  400   403f   403u 403u   403u   403u 400
+authorize?again              foreign  401    401  404   404   404   404    403u 403u   403u   403u 400
+authorize-integration-plugin -        401    401  200   200   200   200    403u 403u   403u   403u 400
+authorize-plugin             -        401    401  200   200   200   200    403u 403u   403u   403u 400
+callback-integration-plugin  -        400    400  400   400   400   400    400  400    400    400  400
+callback-plugin              -        400    400  400   400   400   400    400  400    400    400  400
+list-oauth-clients           -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
+set-oauth-client             -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
+delete-oauth-client          -        401    401  404   403f  403f  403f   403u 403u   403u   403u 400
 catalog                      -        401    401  200   200   200   200    200  200    200    200  400
 who-am-i                     -        401    401  200   200   200   200    200  200    200    200  400
 list-audit-events            -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
@@ -99,6 +115,32 @@ var bodies = map[string]object{
 	"create-service-account": {"name": "new"}, "update-service-account": {"name": "renamed"},
 	"set-service-account-grants": {"grants": []any{object{"write": true}}},
 	"create-api-key":             {"name": "new"}, "update-api-key": {"name": "renamed"},
+	"authorize-integration-plugin": {"redirect_to": allowedRedirect, "integration_name": "new"},
+	"authorize-plugin":             {"redirect_to": allowedRedirect, "integration_name": "new", "provider_name": "google_oauth"},
+	"set-oauth-client":             {"client_id": "own-client", "client_secret": canary + "client"},
+}
+
+// queries are added to an operation's path, by what stands behind it in the matrix.
+func (b *board) query(op operation, behind, resource string) string {
+	switch {
+	case op.id == "authorize" && behind == "again":
+		return "?redirect_to=" + url.QueryEscape(allowedRedirect) + "&credential_id=" + b.credentials[resource]
+	case op.id == "authorize":
+		return "?redirect_to=" + url.QueryEscape(allowedRedirect)
+	case strings.HasPrefix(op.id, "callback-"):
+		return "?code=c&state=unknown"
+	case behind != "":
+		return "?scope=organization"
+	}
+	return ""
+}
+
+const allowedRedirect = "https://app.contract.test/connected"
+
+// connectable lets accounts at Google be connected.
+func connectable(c *app.Config) {
+	c.PublicURL, c.AllowRedirects = "https://strongroom.contract.test", []string{allowedRedirect}
+	c.Environment = []string{"STRONGROOM_OAUTH_GOOGLE_CLIENT_ID=the-client", "STRONGROOM_OAUTH_GOOGLE_CLIENT_SECRET=" + canary + "google"}
 }
 
 // board is everything that the matrix is about, made anew when a move has changed it.
@@ -158,9 +200,13 @@ func (s *scene) accountAndKey(organization uuid.UUID) (account, key string) {
 // path fills an operation's path for a resource.
 func (b *board) path(op operation, resource string) string {
 	if resource == "-" {
-		return strings.Replace(op.path, "{provider}", "sftp", 1)
+		provider := "google"
+		if op.tag == "Credentials" {
+			provider = "sftp"
+		}
+		return strings.NewReplacer("{provider}", provider, "{plugin_name}", "google", "{provider_name}", "google").Replace(op.path)
 	}
-	return strings.NewReplacer("{credential_id}", b.credentials[resource], "{id}", b.accounts[resource], "{key_id}", b.keys[resource]).Replace(op.path)
+	return strings.NewReplacer("{provider}", "google", "{credential_id}", b.credentials[resource], "{id}", b.accounts[resource], "{key_id}", b.keys[resource]).Replace(op.path)
 }
 
 // state is everything that both organizations and the operator have, ciphertext included,
@@ -201,7 +247,7 @@ func (b *board) state() string {
 }
 
 func TestWhoMayDoWhat(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, connectable)
 	var o operators
 	o.account, o.key = s.accountAndKey(uuid.Nil)
 	o.caller = s.system("")
@@ -211,15 +257,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 	seen := map[string]bool{}
 	for _, row := range rows[1:] {
 		fields := strings.Fields(row)
-		id, query, _ := strings.Cut(fields[0], "?")
+		id, behind, _ := strings.Cut(fields[0], "?")
 		seen[id] = true
 		op, ok := s.document.byID(id)
 		if !ok {
 			t.Errorf("the matrix knows an operation that the document does not: %s", id)
 			continue
-		}
-		if query != "" {
-			query = "?scope=organization"
 		}
 		t.Run(fields[0]+" "+fields[1], func(t *testing.T) {
 			b.t = t
@@ -227,11 +270,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 				for nth := range b.principals[name] {
 					if _, refused := cells[fields[2+i]]; !refused && op.method != http.MethodGet {
 						b.unchanged()
-						b.move(name, b.principals[name][nth], op, fields[1], query, fields[2+i])
+						b.move(name, b.principals[name][nth], op, fields[1], behind, fields[2+i])
 						b = s.on(t).board(o)
 						continue
 					}
-					b.move(name, b.principals[name][nth], op, fields[1], query, fields[2+i])
+					b.move(name, b.principals[name][nth], op, fields[1], behind, fields[2+i])
 				}
 			}
 			b.unchanged()
@@ -255,9 +298,9 @@ func (b *board) unchanged() {
 }
 
 // move makes one request.
-func (b *board) move(name string, w who, op operation, resource, query, cell string) {
+func (b *board) move(name string, w who, op operation, resource, behind, cell string) {
 	b.t.Helper()
-	r := w.sign(apptest.Request{Method: op.method, Path: b.path(op, resource) + query})
+	r := w.sign(apptest.Request{Method: op.method, Path: b.path(op, resource) + b.query(op, behind, resource)})
 	if body, ok := bodies[op.id]; ok {
 		r.Body = body
 	}

@@ -24,8 +24,8 @@ type document struct {
 
 // operation is one call, as the document describes it.
 type operation struct {
-	id, method, path string
-	pattern          *regexp.Regexp
+	id, method, path, tag string
+	pattern               *regexp.Regexp
 	// responses are by status.
 	responses map[string]response
 }
@@ -71,7 +71,7 @@ func parseDocument(body []byte) *document {
 	for path, item := range root["paths"].(object) {
 		for method, described := range item.(object) {
 			op := operation{
-				id: described.(object)["operationId"].(string), method: strings.ToUpper(method), path: path,
+				id: described.(object)["operationId"].(string), method: strings.ToUpper(method), path: path, tag: described.(object)["tags"].([]any)[0].(string),
 				pattern:   regexp.MustCompile("^" + regexp.MustCompile(`\\\{[a-z_]+\\\}`).ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$"),
 				responses: map[string]response{},
 			}

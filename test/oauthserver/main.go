@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 func serve(ctx context.Context, handlers map[net.Listener]http.Handler) error {
 	failed := make(chan error, len(handlers))
 	for listener, handler := range handlers {
-		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Hour}
 		defer server.Close()
 		go func() { failed <- server.Serve(listener) }()
 	}

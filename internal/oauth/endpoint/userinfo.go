@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 
 	"strongroom/internal/catalog"
@@ -32,10 +33,23 @@ func (c *Caller) Email(ctx context.Context, def catalog.OAuth, accessToken secre
 		return "", err
 	}
 	document, err := c.get(request)
-	if err != nil {
+	if err != nil || saysUnverified(document) {
 		return "", err
 	}
 	return emailIn(def, document), nil
+}
+
+// saysUnverified tells whether the provider says that the address is not known to be the
+// account's: anybody could have written that one.
+func saysUnverified(document []byte) bool {
+	var claim struct {
+		Verified json.RawMessage `json:"email_verified"`
+	}
+	if json.Unmarshal(document, &claim) != nil {
+		return false // a document of another form has no such claim
+	}
+	flag := verified(claim.Verified)
+	return flag != nil && !*flag
 }
 
 // emailIn returns the e-mail address that a document of the provider's states.

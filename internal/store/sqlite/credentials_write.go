@@ -90,7 +90,7 @@ func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) 
 	err = t.runOne(`UPDATE credentials SET version = version + 1, name = ?, type = ?, sealed = ?, status = ?,
 			modified_by = ?, updated_at = ?, account_email = ?, expires_at = ?, scopes = ?,
 			stale_at = ?, renew_at = ?, renew_failures = ?, status_since = ?, status_reason = ?, oauth_client_id = ?,
-			renew_fence = renew_fence + 1, leased_until = NULL,
+			renew_fence = renew_fence + 1, leased_until = NULL, claimed_until = NULL,
 			last_checked_at = NULL, last_check = NULL, last_refreshed_at = NULL, refresh_error = NULL
 		WHERE id = ? AND organization_id = ? AND version = ? AND deleted_at IS NULL`,
 		func(p *params) {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,7 +53,7 @@ func (t *tx) LeaseRenewal(organization uuid.UUID, l store.RenewalLease) (fence i
 // EndRenewal implements store.Tx.
 func (t *tx) EndRenewal(organization uuid.UUID, e store.RenewalEnd) error {
 	change := `status = ?, stale_at = ?, renew_at = ?, renew_failures = ?, status_since = ?, status_reason = ?,
-		oauth_client_id = ?, refresh_error = ?, leased_until = NULL`
+		oauth_client_id = ?, refresh_error = ?, leased_until = NULL, claimed_until = NULL`
 	var scopes []byte
 	if e.Renewed != nil {
 		change += `, version = version + 1, sealed = ?, expires_at = ?, scopes = ?, last_refreshed_at = ?`
@@ -84,24 +83,20 @@ func (t *tx) EndRenewal(organization uuid.UUID, e store.RenewalEnd) error {
 }
 
 // ClaimRenewals implements store.Tx. There is one writer, so that what was found due is
-// still due when it is put off.
-func (t *tx) ClaimRenewals(now, until time.Time, limit int, except []string) ([]store.DueRenewal, error) {
-	excluded, err := json.Marshal(append([]string{}, except...))
-	if err != nil {
-		return nil, err
-	}
+// still unclaimed when it is claimed.
+func (t *tx) ClaimRenewals(now, until time.Time, provider string, limit int) ([]store.DueRenewal, error) {
 	due, err := within(t, func(c *sqlite.Conn) ([]store.DueRenewal, error) {
 		return many(c, `SELECT organization_id, id, provider FROM credentials
-			WHERE renew_at <= ? AND deleted_at IS NULL AND provider NOT IN (SELECT value FROM json_each(?))
+			WHERE provider = ? AND renew_at <= ? AND deleted_at IS NULL AND (claimed_until IS NULL OR claimed_until <= ?)
 			ORDER BY renew_at LIMIT ?`,
-			func(p *params) { p.time(now); p.json(excluded); p.int(int64(limit)) },
+			func(p *params) { p.text(provider); p.time(now); p.time(now); p.int(int64(limit)) },
 			func(r *row) store.DueRenewal {
 				return store.DueRenewal{OrganizationID: r.uuid(), ID: r.uuid(), Provider: r.text()}
 			})
 	})
 	for _, d := range due {
 		if err == nil {
-			err = t.runOne(`UPDATE credentials SET renew_at = ? WHERE id = ? AND organization_id = ?`,
+			err = t.runOne(`UPDATE credentials SET claimed_until = ? WHERE id = ? AND organization_id = ?`,
 				func(p *params) { p.time(until); p.uuid(d.ID); p.uuid(d.OrganizationID) })
 		}
 	}

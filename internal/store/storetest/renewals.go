@@ -182,10 +182,10 @@ func testRenewals(t *testing.T, create func(t *testing.T) Opener) {
 }
 
 func testDueRenewals(t *testing.T, create func(t *testing.T) Opener) {
-	claim := func(f *fixture, now time.Time, limit int, except ...string) (due []store.DueRenewal) {
+	claim := func(f *fixture, now time.Time, provider string, limit int) (due []store.DueRenewal) {
 		f.Helper()
 		f.write(func(tx store.Tx) (err error) {
-			due, err = tx.ClaimRenewals(now, now.Add(time.Hour), limit, except)
+			due, err = tx.ClaimRenewals(now, now.Add(time.Hour), provider, limit)
 			return err
 		})
 		return due
@@ -197,25 +197,30 @@ func testDueRenewals(t *testing.T, create func(t *testing.T) Opener) {
 		return due
 	}
 	cases(t, create, map[string]func(f *fixture){
-		"nothing is claimed that is not due, deleted, or never due": func(f *fixture) {
+		"nothing is claimed that is not due, deleted, another provider's, or never due": func(f *fixture) {
 			organization := f.organization()
 			f.credential(organization)
 			f.credential(organization, renewable(at(2)))
+			f.credential(organization, renewable(at(1)), func(c *store.SealedCredential) { c.Provider = "slack" })
 			deleted := f.credential(organization, renewable(at(1)))
 			f.write(func(tx store.Tx) error { return tx.DeleteCredential(organization, deleted.ID, at(1), uuid.New()) })
-			f.equal(claim(f, at(1), 10), named())
+			f.equal(claim(f, at(1), "google", 10), named())
 		},
 		"the longest due come first, of every organization, no more than asked for, and once": func(f *fixture) {
 			third, first, second := f.credential(f.organization(), renewable(at(3))), f.credential(f.organization(), renewable(at(1))), f.credential(f.organization(), renewable(at(2)))
-			f.equal(claim(f, at(3), 2), named(first, second))
-			f.equal(claim(f, at(3), 2), named(third))
-			f.equal(claim(f, at(3), 2), named())
-			f.equal(len(claim(f, at(3).Add(time.Hour), 9)), 3)
+			f.equal(claim(f, at(3), "google", 2), named(first, second))
+			f.equal(claim(f, at(3), "google", 2), named(third))
+			f.equal(claim(f, at(3), "google", 2), named())
+			f.equal(len(claim(f, at(3).Add(time.Hour), "google", 9)), 3)
 		},
-		"those of excepted providers are left for later": func(f *fixture) {
-			busy, free := f.credential(f.organization(), renewable(at(1))), f.credential(f.organization(), renewable(at(2)), func(c *store.SealedCredential) { c.Provider = "slack" })
-			f.equal(claim(f, at(5), 9, "google", "zoom"), named(free))
-			f.equal(claim(f, at(5), 9), named(busy))
+		"what is claimed stays due, and is free again when an attempt has ended": func(f *fixture) {
+			c := f.credential(f.organization(), renewable(at(1)))
+			f.equal(claim(f, at(2), "google", 9), named(c))
+			f.equal(f.state(c).Renewal, c.Renewal)
+			end := failed(c, f.lease(c, at(3)))
+			f.write(func(tx store.Tx) error { return tx.EndRenewal(c.OrganizationID, end) })
+			f.equal(claim(f, end.Renewal.NextAt.Add(-time.Microsecond), "google", 9), named())
+			f.equal(claim(f, *end.Renewal.NextAt, "google", 9), named(c))
 		},
 	})
 }

@@ -32,6 +32,8 @@ CREATE TABLE credentials_new (
   -- one has begun and not ended.
   renew_fence       INTEGER NOT NULL DEFAULT 0,
   leased_until      INTEGER,
+  -- Until when a due renewal is somebody's to make; it stays due meanwhile.
+  claimed_until     INTEGER,
   sealed            BLOB NOT NULL
 ) STRICT;
 
@@ -50,7 +52,7 @@ CREATE INDEX credentials_live ON credentials (organization_id, created_at, id) W
 CREATE INDEX credentials_live_by_provider ON credentials (organization_id, provider, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX credentials_live_by_user ON credentials (organization_id, user_id, created_at, id) WHERE deleted_at IS NULL;
 CREATE INDEX credentials_deleted ON credentials (organization_id, created_at, id) WHERE deleted_at IS NOT NULL;
-CREATE INDEX credentials_renewal_due ON credentials (renew_at) WHERE renew_at IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX credentials_renewal_due ON credentials (provider, renew_at) WHERE renew_at IS NOT NULL AND deleted_at IS NULL;
 
 -- Tokens that were stored before they could be renewed: when one that expires is due, it
 -- is looked at, and what can be renewed is.
