@@ -28,10 +28,10 @@ import (
 )
 
 const (
-	renewals = 10_000
+	renewals = 100_000
 	// The tokens end within firstEnd and lastEnd of the beginning: an hour's worth of
 	// renewals in a few minutes.
-	firstEnd, lastEnd = 40 * time.Second, 60 * time.Second
+	firstEnd, lastEnd = 150 * time.Second, 330 * time.Second
 	limitRenewalPeak  = 150 // MB
 )
 
