@@ -1,4 +1,5 @@
-// Package custody is the authority over credentials: it decides, records, loads, opens.
+// Package custody is the authority over credentials: it decides, records, loads, has stale
+// tokens renewed, opens.
 //
 // It owns the one way a secret goes in and the one way it comes out. [Service] asks
 // policy whether the caller may, has the data checked against the catalog, sealed and
@@ -9,6 +10,8 @@
 //	  ├─ policy.Decide ........... may this caller open anything at all?
 //	  ├─ store.SealedCredential .. with the caller's organization in the query
 //	  ├─ policy.Decide ........... and this one?
+//	  ├─ oauth.Plan .............. is its token stale? Then Renewer renews it, and the two
+//	  │                            steps above are taken again
 //	  ├─ seal.Open ............... bound to organization, credential, version
 //	  └─ audit.Record ............ durable, or the plaintext is destroyed and nobody gets it
 //

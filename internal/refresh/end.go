@@ -139,6 +139,11 @@ func (s *Service) renewed(ctx context.Context, end store.RenewalEnd, held store.
 	}
 	end.Status = strongroom.StatusActive
 	end.Renewal = strongroom.Renewal{ClientID: held.Renewal.ClientID}
+	if end.Renewal.ClientID == "" && !r.ownClient {
+		// From now on it is known whom the tokens are issued to: another client, stored
+		// later, would be told that the grant is dead.
+		end.Renewal.ClientID = r.client.ID
+	}
 	if expiresAt != nil {
 		staleAt, renewAt := oauth.Schedule(now, *expiresAt, s.Jitter())
 		end.Renewal.StaleAt, end.Renewal.NextAt = &staleAt, &renewAt

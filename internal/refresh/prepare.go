@@ -16,9 +16,11 @@ import (
 
 // request is everything that an exchange needs. It is destroyed when the attempt ends.
 type request struct {
-	def          catalog.OAuth
-	grant        catalog.Grant
-	client       Client
+	def    catalog.OAuth
+	grant  catalog.Grant
+	client Client
+	// ownClient says that the client came with the data.
+	ownClient    bool
 	refreshToken secret.Value
 	accessToken  secret.Value
 	scopes       []string
@@ -70,6 +72,7 @@ func (s *Service) prepareData(ctx context.Context, state store.RenewalState, dat
 		return r, &oauth.Answer{Outcome: oauth.Transient, Reason: strongroom.ReasonUnreadable, Cause: errors.New("the data is no JSON object of the expected form")}
 	}
 	r.refreshToken, r.accessToken = secret.New([]byte(m.RefreshToken)), secret.New([]byte(m.AccessToken))
+	r.ownClient = m.ClientID != ""
 	var err error
 	if r.client, err = s.client(ctx, state, m); err != nil {
 		if errors.Is(err, store.ErrNotFound) {

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"strongroom/internal/oauth/oauthtest"
 )
@@ -170,6 +171,19 @@ func TestWhatAClientConnectedIsRenewedByThatClientAlone(t *testing.T) {
 		failing(s, id, "client_rejected")
 		set(s, ownClient(oauthtest.ConfidentialPost))
 		renewed(s, id, oauthtest.ConfidentialPost)
+	})
+	t.Run("of a token that was brought in, the one that renewed it first", func(t *testing.T) {
+		s := s.on(t)
+		s.call(admin, "DELETE", clientsPath+"/acme", nil)
+		id := s.Import(owner.token, "acme", s.provider.MakeGrant(oauthtest.GrantRequest{}), time.Hour)
+		for range 2 {
+			if err := s.App.Refresh.Renew(t.Context(), s.here.id, id, true); err != nil {
+				t.Fatal(err)
+			}
+			set(s, ownClient(oauthtest.ConfidentialPost))
+		}
+		g := s.grantOf(s.opened(s.program, id.String()))
+		want(t, "the exchanges and the grant", []any{g.Exchanges, g.Alive}, []any{2, true})
 	})
 	t.Run("and another one after it was connected again with it", func(t *testing.T) {
 		s := s.on(t)
