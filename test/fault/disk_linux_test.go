@@ -47,6 +47,10 @@ func TestFullDisk(t *testing.T) {
 	var kept shelf
 	id := n.mustCreate(t, "first", secretData("first"))
 	kept.put(id, secretData("first"))
+	var spares []string
+	for i := range 20 {
+		spares = append(spares, n.mustCreate(t, "spare "+strconv.Itoa(i), secretData("spare")))
+	}
 
 	// The disk fills while credentials are being stored.
 	const writers = 4
@@ -63,21 +67,18 @@ func TestFullDisk(t *testing.T) {
 		wantUnavailable(t, <-refusals, strongroom.CodeRepositoryUnavailable)
 	}
 
-	// A read needs less room than a change; it is answered as long as it can be recorded.
+	// A read needs less room than a change, and the database's log is written from its
+	// beginning again once it has been taken over: either is answered as long as there is room.
 	var answered []apptest.Answer
-	for range enough {
-		a := must(t)(n.read(id))
-		if a.Status != http.StatusOK {
-			wantUnavailable(t, a, strongroom.CodeAuditUnavailable)
-			break
-		}
-		answered = append(answered, a)
-	}
 	for range 3 {
-		wantUnavailable(t, must(t)(n.read(id)), strongroom.CodeAuditUnavailable)
-		wantUnavailable(t, must(t)(n.create("too late", secretData("too late"))), strongroom.CodeRepositoryUnavailable)
-		wantUnavailable(t, must(t)(n.update(id, secretData("too late"))), strongroom.CodeRepositoryUnavailable)
-		wantUnavailable(t, must(t)(n.remove(id)), strongroom.CodeRepositoryUnavailable)
+		refusedInTheEnd(t, strongroom.CodeAuditUnavailable, func() apptest.Answer { return must(t)(n.read(id)) },
+			func(a apptest.Answer) { answered = append(answered, a) })
+		refusedInTheEnd(t, strongroom.CodeRepositoryUnavailable, func() apptest.Answer { return must(t)(n.create("late", secretData("late"))) },
+			func(a apptest.Answer) { kept.put(createdID(t, a), secretData("late")) })
+		refusedInTheEnd(t, strongroom.CodeRepositoryUnavailable, func() apptest.Answer { return must(t)(n.update(id, secretData("late"))) },
+			func(apptest.Answer) { kept.put(id, secretData("late")) })
+		refusedInTheEnd(t, strongroom.CodeRepositoryUnavailable, func() apptest.Answer { return must(t)(n.remove(spares[0])) },
+			func(apptest.Answer) { spares = spares[1:] })
 	}
 	wantNotReady(t, &s.Client, "room")
 
@@ -96,6 +97,21 @@ func TestFullDisk(t *testing.T) {
 	wantNoProbes(t, dir)
 	s.Open(unlimited)
 	kept.wantAll(t, n)
+}
+
+// refusedInTheEnd makes calls until one is refused for want of room, and tells of those that
+// were acknowledged before.
+func refusedInTheEnd(t *testing.T, code strongroom.Code, call func() apptest.Answer, acknowledged func(apptest.Answer)) {
+	t.Helper()
+	for range enough {
+		a := call()
+		if a.Status >= http.StatusMultipleChoices {
+			wantUnavailable(t, a, code)
+			return
+		}
+		acknowledged(a)
+	}
+	t.Fatalf("%d calls were answered on a full disk", enough)
 }
 
 // wantNoProbes fails the test where looking whether there is room has left files behind.
