@@ -52,6 +52,11 @@ func (s *Service) Create(ctx context.Context, caller strongroom.Caller, n strong
 		}
 		return []strongroom.Event{event}, tx.CreateCredential(store.SealedCredential{Credential: c, Sealed: sealed}, s.Limits)
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		// What is made cannot be missing: the database is not as it should be, and the log
+		// has to say so.
+		err = strongroom.Errorf(strongroom.CodeRepository, "The credential could not be stored; the operator's log says more").Because(err)
+	}
 	if err != nil {
 		return strongroom.Credential{}, s.changeFailed(ctx, event, err)
 	}

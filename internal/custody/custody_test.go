@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,6 +31,14 @@ type recorder struct {
 	audit.Recorder
 	mu  sync.Mutex
 	err error
+	// changeErr fails changes alone.
+	changeErr error
+}
+
+func (r *recorder) failChanges(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changeErr = err
 }
 
 func (r *recorder) fail(err error) {
@@ -55,7 +64,15 @@ func (r *recorder) Commit(ctx context.Context, change func(store.Tx) ([]strongro
 	if err := r.failing(); err != nil {
 		return err
 	}
-	return r.Recorder.Commit(ctx, change)
+	r.mu.Lock()
+	changeErr := r.changeErr
+	r.mu.Unlock()
+	return r.Recorder.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
+		if changeErr != nil {
+			return nil, changeErr
+		}
+		return change(tx)
+	})
 }
 
 // sealer remembers what it opened last, so that a test can see whether it was destroyed.
@@ -182,6 +199,19 @@ func TestWithoutAuditNothingIsGivenOut(t *testing.T) {
 	s.audit.fail(nil)
 	if _, err := s.open(c.ID); err != nil {
 		t.Errorf("it does not work again: %v", err)
+	}
+}
+
+// TestWhatIsMadeIsNeverAnsweredAsMissing: a row that is not there when one is made is the
+// database's fault, and says so with its cause.
+func TestWhatIsMadeIsNeverAnsweredAsMissing(t *testing.T) {
+	s := setup(t)
+	s.create() // the organization's key is there from now on
+	s.audit.failChanges(fmt.Errorf("%w: a foreign key", store.ErrNotFound))
+	_, err := s.custody.Create(t.Context(), s.person(), strongroom.NewCredential{Name: "n", Provider: "sftp", Type: "user_password", Data: data(password)})
+	s.wantCode(err, strongroom.CodeRepository)
+	if !strings.Contains(err.Error(), "a foreign key") {
+		t.Errorf("the log would not learn why: %v", err)
 	}
 }
 

@@ -38,7 +38,7 @@ type HTTPOptions struct {
 
 // HTTPClient returns a client, with connections of its own, that connects through the
 // dialer, redirects included. It asks no proxy, keeps no cookies and takes TLS 1.2 or newer.
-// A header of over 64 KiB is an error; the body is the caller's to bound ([ReadLimited]).
+// A header of over 64 KiB is an error; the body is the caller's to bound.
 //
 // Its errors are *url.Error and contain the URL with its path and query: hand on what
 // Classify or a *BlockedError in it says, or what it wraps.

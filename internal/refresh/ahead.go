@@ -18,9 +18,6 @@ const (
 	lookEvery = 5 * time.Second
 )
 
-// DefaultWorkers is how many renewals ahead of need are made at once.
-const DefaultWorkers = 32
-
 // ahead keeps count of what is claimed, for each provider, so that one that is slow or
 // holds back does not keep the workers from the others.
 type ahead struct {

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) { apptest.Main(m, serve) }
 const (
 	// aheadPath is where a process is told to begin renewing ahead of need.
 	aheadPath = "/torture/ahead"
+	// aheadWorkers is how many renewals it then makes at once.
+	aheadWorkers = 32
 	// doomPath is where a process is told at which step of its next renewal it kills
 	// itself; empty: at none, but it is going to be killed from outside.
 	doomPath = "/torture/doom"
@@ -54,7 +56,7 @@ func serve(ctx context.Context, c app.Config, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
 	mux.Handle("POST "+doomPath, d)
-	mux.HandleFunc("POST "+aheadPath, func(http.ResponseWriter, *http.Request) { go a.Refresh.RunAhead(ctx, refresh.DefaultWorkers) })
+	mux.HandleFunc("POST "+aheadPath, func(http.ResponseWriter, *http.Request) { go a.Refresh.RunAhead(ctx, aheadWorkers) })
 	listener, err := a.Listen(ctx)
 	if err != nil {
 		return err

@@ -113,8 +113,3 @@ func (e *endpoint) sendAway(reason *ClosedError) {
 		close(w.done)
 	}
 }
-
-func (e *endpoint) saturated(l Limits, now time.Time) bool {
-	return e.breaker.closed(now) != nil || e.breaker.probing || e.queue.Len() > 0 || !hasPlace(e.active, l.Concurrent) ||
-		l.PerSecond > 0 && e.rate.TokensAt(now) < 1
-}

@@ -158,14 +158,6 @@ func (g *Gate) abandon(w *waiter) {
 	e.admit(now)
 }
 
-// Saturated tells whether a new request would have to wait, or be refused, now.
-func (g *Gate) Saturated(name string, l Limits) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	found, ok := g.byName[name]
-	return ok && found.Value.(*endpoint).saturated(l, g.clock())
-}
-
 // Pass is the permission to make one request.
 type Pass struct {
 	gate     *Gate
