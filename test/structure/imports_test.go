@@ -85,6 +85,7 @@ var bans = map[string][]string{
 	"internal/outbound":        {"internal/store", "internal/custody", "secret"},
 	"internal/refresh":         {"internal/httpapi", "internal/custody", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
 	"internal/connect":         {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
+	"internal/probe":           {"internal/store", "internal/custody", "database/sql", "net/http:direct"},
 	"internal/schedule":        {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres"},
 	"internal/telemetry":       {"internal/store", "internal/seal", "internal/custody", "secret:direct"},
 }
