@@ -96,6 +96,8 @@ type Credential struct {
 	RefreshError *string
 	DeletedAt    *time.Time
 	Renewal      Renewal
+	Health       Health
+	Rotation     RotationSchedule
 }
 
 // Renewal is how it stands with keeping an OAuth credential's token fresh. Of another

@@ -24,6 +24,14 @@ const (
 	// ActionCredentialRevoke is the revocation of a token at the provider.
 	ActionCredentialRevoke Action = "credential.revoke"
 
+	// ActionConnectionTest is a test of what is not stored, ActionCredentialTest one of a
+	// stored credential; the note says how it ended.
+	ActionConnectionTest Action = "connection.test"
+	ActionCredentialTest Action = "credential.test"
+	// ActionCredentialRotate is a step of a rotation; the note says which.
+	ActionCredentialRotate       Action = "credential.rotate"
+	ActionCredentialRotatePolicy Action = "credential.rotation_policy"
+
 	// ActionOAuthAuthorize begins a connection, ActionOAuthCallback ends it.
 	ActionOAuthAuthorize Action = "oauth.authorize"
 	ActionOAuthCallback  Action = "oauth.callback"

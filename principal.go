@@ -87,3 +87,9 @@ type Caller struct {
 func Operator(organization uuid.UUID, requestID string) Caller {
 	return Caller{Principal: Principal{Kind: KindOperator, OrganizationID: organization}, RequestID: requestID}
 }
+
+// Unattended returns the caller that stands for the service itself, acting in an
+// organization on what is due.
+func Unattended(organization uuid.UUID) Caller {
+	return Caller{Principal: Principal{Kind: KindStrongroom, OrganizationID: organization}}
+}

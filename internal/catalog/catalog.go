@@ -47,7 +47,9 @@ type Provider struct {
 	Entry
 	// OAuth is how the provider's OAuth works; nil: it has none that is known here.
 	OAuth *OAuth
-	types map[strongroom.CredentialType]*dataType
+	// Health is how the provider's credentials are tested; nil: they cannot be.
+	Health *Health
+	types  map[strongroom.CredentialType]*dataType
 }
 
 // Catalog holds every provider. It does not change once loaded and is safe for

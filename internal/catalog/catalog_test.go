@@ -83,7 +83,7 @@ func TestProvidersAreFoundInAnyCase(t *testing.T) {
 }
 
 // secretName is how members are called that hold a secret, whole or in part.
-var secretName = regexp.MustCompile(`password|passphrase|secret|_token$|account_key|private_key|api_key|^key$|connection_string|sas_`)
+var secretName = regexp.MustCompile(`password|passphrase|secret$|secret_access_key|_token$|account_key|private_key|api_key|^key$|connection_string|sas_`)
 
 func TestPublishedSchemasStandAlone(t *testing.T) {
 	for _, e := range mustLoad(t).Entries() {

@@ -44,7 +44,7 @@ type key struct {
 var (
 	definitionKeys = []key{
 		{"provider", true}, {"display_name", true}, {"description", true}, {"category", true},
-		{"documentation", true}, {"plugin", false}, {"oauth", false}, {"credential_types", true},
+		{"documentation", true}, {"plugin", false}, {"oauth", false}, {"health", false}, {"credential_types", true},
 	}
 )
 
@@ -78,6 +78,7 @@ func readDefinition(s source, r *report) *definition {
 		id = ""
 	}
 	p := Provider{Entry: e, OAuth: readOAuthSection(root, r), types: map[strongroom.CredentialType]*dataType{}}
+	p.Health = readHealth(root, p.OAuth, r)
 	p.Provider, p.Name, p.ID = id, id, uuid.NewSHA1(namespace, []byte(id))
 	readTypes(&p, root, s.plugin, r)
 	if id == "" {

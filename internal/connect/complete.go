@@ -175,7 +175,8 @@ func (s *Service) keep(ctx context.Context, caller strongroom.Caller, f store.OA
 		// As granted where the answer does not say (RFC 6749, section 5.1).
 		t.Scopes = f.Scopes
 	}
-	expiresAt := oauth.ExpiresAt(def, t, s.Clock.Now())
+	issued := s.Clock.Now()
+	expiresAt := oauth.ExpiresAt(def, t, issued)
 	extra := map[string]any{}
 	for name, value := range variables {
 		extra[name] = value
@@ -183,7 +184,7 @@ func (s *Service) keep(ctx context.Context, caller strongroom.Caller, f store.OA
 	if a, err := mail.ParseAddress(email); err == nil && a.Address == email && len(email) <= maxEmail {
 		extra["email"] = email
 	}
-	merge := func(old secret.Value) (secret.Value, error) { return s.merge(old, t, expiresAt, extra, f.Scopes) }
+	merge := func(old secret.Value) (secret.Value, error) { return s.merge(old, t, issued, expiresAt, extra, f.Scopes) }
 	if f.CredentialID != nil {
 		return s.Credentials.Reconnect(ctx, caller, *f.CredentialID, f.ClientID, merge)
 	}
@@ -196,14 +197,14 @@ func (s *Service) keep(ctx context.Context, caller strongroom.Caller, f store.OA
 
 // merge makes a credential's data of the old data, what is known of the connection, and the
 // tokens. Nothing of the old grant survives: not its tokens, and not its scopes.
-func (s *Service) merge(old secret.Value, t oauth.Token, expiresAt *time.Time, extra map[string]any, asked []string) (secret.Value, error) {
+func (s *Service) merge(old secret.Value, t oauth.Token, issued time.Time, expiresAt *time.Time, extra map[string]any, asked []string) (secret.Value, error) {
 	members := map[string]json.RawMessage{}
 	if !old.Empty() {
 		if err := json.Unmarshal(old.Reveal(), &members); err != nil {
 			return secret.Value{}, errors.New("the old data is no JSON object")
 		}
 	}
-	for _, name := range []string{"access_token", "refresh_token", "id_token", "scope", "expires_at", "expires_in", "email", "client_id", "client_secret"} {
+	for _, name := range []string{"access_token", "refresh_token", "id_token", "scope", "expires_at", "expires_in", "refresh_token_expires_at", "email", "client_id", "client_secret"} {
 		delete(members, name)
 	}
 	if len(asked) > 0 {
@@ -222,5 +223,5 @@ func (s *Service) merge(old secret.Value, t oauth.Token, expiresAt *time.Time, e
 	}
 	held := secret.New(base)
 	defer held.Destroy()
-	return oauth.Merge(held, t, expiresAt)
+	return oauth.Merge(held, t, issued, expiresAt)
 }

@@ -45,6 +45,7 @@ func (s *Service) Create(ctx context.Context, caller strongroom.Caller, n strong
 		return strongroom.Credential{}, err
 	}
 	s.startRenewal(&c, checked, now)
+	s.startChecks(&c, now)
 	event.CredentialID, event.Provider, event.Version = c.ID, c.Provider, c.Version
 	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
 		if err := tx.EnsureOrganization(c.OrganizationID, now); err != nil {
@@ -119,18 +120,30 @@ func (s *Service) replace(ctx context.Context, caller strongroom.Caller, c stron
 	if err != nil {
 		return c, err
 	}
-	s.startRenewal(&c, checked, now)
-	// What was found out about the old data says nothing of the new.
-	c.RefreshError, c.LastCheck, c.LastCheckedAt, c.LastRefreshedAt = nil, nil, nil, nil
 	event.Version, event.Provider = c.Version, c.Provider
 	err = s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
-		return []strongroom.Event{event}, tx.UpdateCredential(c.OrganizationID, store.CredentialChange{
-			ID: c.ID, From: from, Name: c.Name, Type: c.Type, Sealed: sealed, Status: c.Status,
-			ModifiedBy: c.ModifiedBy, UpdatedAt: c.UpdatedAt,
-			AccountEmail: c.AccountEmail, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes, Renewal: c.Renewal,
-		})
+		return []strongroom.Event{event}, tx.UpdateCredential(c.OrganizationID, s.begin(&c, checked, sealed, from, now))
 	})
 	return c, err
+}
+
+// begin makes a credential begin anew with its new data: what was found out about the old
+// says nothing of the new.
+func (s *Service) begin(c *strongroom.Credential, checked catalog.Checked, sealed []byte, from int64, now time.Time) store.CredentialChange {
+	s.startRenewal(c, checked, now)
+	s.startChecks(c, now)
+	c.Rotation.NextAt = nil
+	if c.Rotation.MaxAge > 0 {
+		due := now.Add(c.Rotation.MaxAge)
+		c.Rotation.NextAt = &due
+	}
+	c.RefreshError, c.LastCheck, c.LastCheckedAt, c.LastRefreshedAt = nil, nil, nil, nil
+	return store.CredentialChange{
+		ID: c.ID, From: from, Name: c.Name, Type: c.Type, Sealed: sealed, Status: c.Status,
+		ModifiedBy: c.ModifiedBy, UpdatedAt: c.UpdatedAt,
+		AccountEmail: c.AccountEmail, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes, Renewal: c.Renewal,
+		CheckAt: c.Health.NextAt, RotateAt: c.Rotation.NextAt,
+	}
 }
 
 // Delete implements strongroom.CredentialService. The deletion holds whatever the provider

@@ -49,7 +49,7 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	if err := policy.Decide(caller, policy.OpenCredential, nil, now); err != nil {
 		return strongroom.Credential{}, strongroom.Opened{}, err
 	}
-	sealed, err := s.fresh(ctx, caller, id, now)
+	sealed, err := s.fresh(ctx, caller, policy.OpenCredential, id, now)
 	c := sealed.Credential
 	if err != nil {
 		return c, strongroom.Opened{}, err
@@ -71,16 +71,22 @@ func (s *Service) open(ctx context.Context, caller strongroom.Caller, id uuid.UU
 	return c, strongroom.Opened{ETag: etag, Data: data}, nil
 }
 
-// fresh loads the credential, and has a stale token renewed first. It reads and decides
-// anew after it has waited: what was true before may not be any more.
-func (s *Service) fresh(ctx context.Context, caller strongroom.Caller, id uuid.UUID, now time.Time) (store.SealedCredential, error) {
-	for waited := false; ; waited = true {
+// fresh loads the credential, and has a stale token renewed, and a rotation that is in doubt
+// settled, first. It reads and decides anew after it has waited: what was true before may
+// not be any more.
+func (s *Service) fresh(ctx context.Context, caller strongroom.Caller, action policy.Action, id uuid.UUID, now time.Time) (store.SealedCredential, error) {
+	for waited, settled := false, action == policy.RotateCredential; ; now = s.Clock.Now() {
 		sealed, err := s.sealed(ctx, caller.OrganizationID, id)
 		if err != nil {
 			return store.SealedCredential{}, store.Explain(err, "Credential")
 		}
-		if err := policy.Decide(caller, policy.OpenCredential, &sealed.Credential, now); err != nil {
+		if err := policy.Decide(caller, action, &sealed.Credential, now); err != nil {
 			return sealed, err
+		}
+		if sealed.Rotation.InDoubt && !settled {
+			s.awaitSettlement(ctx, sealed.Credential)
+			settled = true
+			continue
 		}
 		switch step, refusal := oauth.Plan(now, sealed.Credential, waited); step {
 		case oauth.Serve:
@@ -89,7 +95,7 @@ func (s *Service) fresh(ctx context.Context, caller strongroom.Caller, id uuid.U
 			return sealed, refusal
 		}
 		s.awaitRenewal(ctx, sealed.Credential, now)
-		now = s.Clock.Now()
+		waited = true
 	}
 }
 

@@ -23,7 +23,7 @@ type Sealer interface {
 	Open(ctx context.Context, b seal.Binding, sealed []byte) (secret.Value, error)
 }
 
-// Options is what a Service is made of. All but Renewer, Jitter and Observe are required.
+// Options is what a Service is made of. All but Renewer, Settler, Jitter and Observe are required.
 type Options struct {
 	Store   store.Credentials
 	Audit   audit.Recorder
@@ -33,6 +33,9 @@ type Options struct {
 	Limits  store.CredentialLimits
 	// Renewer keeps OAuth tokens fresh; nil: nobody does.
 	Renewer Renewer
+	// Settler finds out which secret opens a credential whose rotation is in doubt; nil:
+	// nobody does.
+	Settler Settler
 	// Jitter is a number from 0 to 1, each time another; nil: a random one.
 	Jitter func() float64
 	// Observe is told how each recorded act ended, for metrics; nil: nobody is.
@@ -53,6 +56,9 @@ func New(o Options) *Service {
 	}
 	if o.Renewer == nil {
 		o.Renewer = noRenewer{}
+	}
+	if o.Settler == nil {
+		o.Settler = noSettler{}
 	}
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64

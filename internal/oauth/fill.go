@@ -95,3 +95,14 @@ func fillAddress(text string, values map[string]string) (string, error) {
 		return values[name[1:len(name)-1]]
 	}), nil
 }
+
+// Variables returns the values of a definition's variables that stand in the data.
+func Variables(def catalog.OAuth, data map[string]any) map[string]string {
+	values := map[string]string{}
+	for _, v := range def.Variables {
+		if text, ok := data[v.Name].(string); ok {
+			values[v.Name] = text
+		}
+	}
+	return values
+}

@@ -69,7 +69,7 @@ func FuzzMerge(f *testing.F) {
 func checkMerge(t *testing.T, old []byte, token oauth.Token) {
 	t.Helper()
 	end := oauth.ExpiresAt(keeping, token, now)
-	got, err := oauth.Merge(value(string(old)), token, end)
+	got, err := oauth.Merge(value(string(old)), token, now, end)
 	if err != nil {
 		if old == nil {
 			t.Errorf("a new token does not merge: %v", err)
@@ -130,7 +130,7 @@ var sentences = func() map[string]bool {
 				}
 			}
 		}
-		if _, err := oauth.Merge(value("!"+text), oauth.Token{Members: value(`{}`)}, nil); err != nil {
+		if _, err := oauth.Merge(value("!"+text), oauth.Token{Members: value(`{}`)}, now, nil); err != nil {
 			found[sentence(err)] = true
 		}
 	}

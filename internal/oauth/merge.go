@@ -15,8 +15,10 @@ const defaultTokenType = "Bearer"
 // Merge returns a credential's data, a JSON object, with a new token in it: the answer's
 // members over the old ones, whose object may be empty. An answer without a refresh token
 // or scope leaves the old one in force (RFC 6749, sections 5.1 and 6). expires_at is set in
-// UTC, or taken out where the token does not end; the relative expires_in always is.
-func Merge(old secret.Value, t Token, expiresAt *time.Time) (secret.Value, error) {
+// UTC, or taken out where the token does not end; the relative expires_in always is. issued
+// is when the answer came: where it says how long a refresh token lives, that becomes
+// refresh_token_expires_at, and a new one of which nothing is said has none.
+func Merge(old secret.Value, t Token, issued time.Time, expiresAt *time.Time) (secret.Value, error) {
 	merged := object{}
 	if !old.Empty() {
 		var err error
@@ -40,6 +42,12 @@ func Merge(old secret.Value, t Token, expiresAt *time.Time) (secret.Value, error
 	delete(merged, memberExpiresAt)
 	if expiresAt != nil {
 		merged[memberExpiresAt] = quote(expiresAt.UTC().Format(time.RFC3339Nano))
+	}
+	switch {
+	case t.RefreshExpiresIn > 0:
+		merged[memberRefreshExpiresAt] = quote(issued.Add(t.RefreshExpiresIn).UTC().Format(time.RFC3339))
+	case stringOf(members[memberRefreshToken]) != "":
+		delete(merged, memberRefreshExpiresAt)
 	}
 	if stringOf(merged[memberTokenType]) == "" {
 		merged[memberTokenType] = quote(defaultTokenType)

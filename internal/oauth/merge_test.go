@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func TestDataThatDoesNotMerge(t *testing.T) {
 		"no answer":                   {`{}`, oauth.Token{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := oauth.Merge(value(c.old), c.token, nil)
+			got, err := oauth.Merge(value(c.old), c.token, now, nil)
 			if err == nil || !got.Empty() {
 				t.Fatalf("merged into %s", got.Reveal())
 			}
@@ -84,7 +85,7 @@ func TestAnAnswerOverOldData(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := oauth.Merge(value(tc.old), oauth.Token{Members: value(tc.answer)}, tc.end)
+			got, err := oauth.Merge(value(tc.old), oauth.Token{Members: value(tc.answer)}, now, tc.end)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,12 +98,35 @@ func TestAnAnswerOverOldData(t *testing.T) {
 
 func TestARotationKeepsOnlyTheNewRefreshToken(t *testing.T) {
 	token := mustRenew(t, catalog.OAuth{}, body(200, `{"access_token":"a2","refresh_token":"r2"}`))
-	got, err := oauth.Merge(value(`{"access_token":"a1","refresh_token":"r1"}`), token, nil)
+	got, err := oauth.Merge(value(`{"access_token":"a1","refresh_token":"r1"}`), token, now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if text := string(got.Reveal()); strings.Contains(text, "r1") || strings.Contains(text, "a1") || !strings.Contains(text, `"r2"`) {
 		t.Errorf("got %s", text)
+	}
+}
+
+func TestTheEndOfTheRefreshTokenIsKeptWhereItIsKnown(t *testing.T) {
+	def := catalog.OAuth{Refresh: catalog.RefreshRules{LifetimeMember: "refresh_in"}}
+	const old = `{"access_token":"a1","refresh_token":"r1","refresh_token_expires_at":"2020-01-01T00:00:00Z"}`
+	end := now.Add(14 * 24 * time.Hour).UTC().Format(time.RFC3339)
+	for _, tc := range []struct{ name, answer, want string }{
+		{"a lifetime", `{"access_token":"a2","refresh_token":"r2","refresh_in":1209600}`, end},
+		{"a lifetime of the token that stays", `{"access_token":"a2","refresh_in":1209600}`, end},
+		{"a new token without one", `{"access_token":"a2","refresh_token":"r2"}`, ""},
+		{"the token that stays, and no word of it", `{"access_token":"a2"}`, "2020-01-01T00:00:00Z"},
+	} {
+		got, err := oauth.Merge(value(old), mustRenew(t, def, body(200, tc.answer)), now, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data struct {
+			End string `json:"refresh_token_expires_at"`
+		}
+		if err := json.Unmarshal(got.Reveal(), &data); err != nil || data.End != tc.want {
+			t.Errorf("%s: the refresh token ends at %q, want %q", tc.name, data.End, tc.want)
+		}
 	}
 }
 

@@ -220,7 +220,7 @@ func mergedWith(t *testing.T, def catalog.OAuth, token oauth.Token) map[string]a
 	if err != nil {
 		t.Fatal(err)
 	}
-	merged, err := oauth.Merge(value(string(data)), token, oauth.ExpiresAt(def, token, now))
+	merged, err := oauth.Merge(value(string(data)), token, now, oauth.ExpiresAt(def, token, now))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ const (
 	memberIDToken      = "id_token"
 	memberExpiresIn    = "expires_in"
 	memberExpiresAt    = "expires_at"
+	// memberRefreshExpiresAt of stored data is when the refresh token ends, where known.
+	memberRefreshExpiresAt = "refresh_token_expires_at"
 )
 
 // ownMembers of stored data name the client that tokens were issued to. A response that

@@ -28,6 +28,12 @@ const (
 	OpenCredential
 	ViewAccounts
 	ManageAccounts
+	// TestConnection tries what is not stored.
+	TestConnection
+	// TestCredential has a stored credential used to see whether it works.
+	TestCredential
+	// RotateCredential changes the secret at the far end, or says when that is done.
+	RotateCredential
 	// ManageOAuthClients is about the organization's own OAuth clients.
 	ManageOAuthClients
 	ViewAudit
@@ -47,6 +53,8 @@ func Decide(caller strongroom.Caller, action Action, credential *strongroom.Cred
 		return decideUser(caller, action, credential)
 	case strongroom.KindServiceAccount, strongroom.KindSystemServiceAccount:
 		return decideServiceAccount(caller, action, credential, now)
+	case strongroom.KindStrongroom:
+		return decideStrongroom(action)
 	}
 	return strongroom.Errorf(strongroom.CodeForbidden, "This kind of principal may do nothing here")
 }
@@ -56,19 +64,29 @@ func decideOperator(action Action) error {
 	switch action {
 	case OpenCredential:
 		return errServiceAccountRequired()
-	case CreateCredential, UpdateCredential, ConnectCredential, ManageOAuthClients:
+	case CreateCredential, UpdateCredential, ConnectCredential, TestConnection, ManageOAuthClients:
 		return errUserRequired("store secrets")
 	}
 	return nil
+}
+
+// decideStrongroom: what is due without anybody asking uses credentials at their own
+// servers, and hands nothing out.
+func decideStrongroom(action Action) error {
+	switch action {
+	case TestCredential, RotateCredential:
+		return nil
+	}
+	return strongroom.Errorf(strongroom.CodeForbidden, "The service itself does not do this")
 }
 
 func decideUser(caller strongroom.Caller, action Action, credential *strongroom.Credential) error {
 	switch action {
 	case OpenCredential:
 		return errServiceAccountRequired()
-	case ListCredentials, CreateCredential, ViewCredential, ViewAccounts:
+	case ListCredentials, CreateCredential, ViewCredential, TestConnection, ViewAccounts:
 		return nil
-	case UpdateCredential, DeleteCredential, RefreshCredential, ConnectCredential:
+	case UpdateCredential, DeleteCredential, RefreshCredential, ConnectCredential, TestCredential, RotateCredential:
 		if credential == nil || caller.IsOrgAdmin() || owns(caller, credential) {
 			return nil
 		}
@@ -92,9 +110,15 @@ func decideServiceAccount(caller strongroom.Caller, action Action, credential *s
 		return errUserRequired("see the audit log")
 	case ManageOAuthClients:
 		return errUserRequired("see or manage OAuth clients")
-	case ListCredentials, ListAllCredentials, ViewCredential, OpenCredential:
+	case ListCredentials, ListAllCredentials, ViewCredential, OpenCredential, TestCredential:
 		return reach(caller, credential, now, func(strongroom.Grant) bool { return true })
-	case UpdateCredential, RefreshCredential:
+	case TestConnection:
+		// What is tried is the caller's own; a narrowed account has no need to try hosts.
+		if len(caller.Grants) == 0 {
+			return nil
+		}
+		return reach(caller, nil, now, func(g strongroom.Grant) bool { return g.Write })
+	case UpdateCredential, RefreshCredential, RotateCredential:
 		if len(caller.Grants) == 0 {
 			return strongroom.Errorf(strongroom.CodeForbidden, "This service account has no grant that lets it write")
 		}

@@ -73,7 +73,7 @@ func TestAnotherOrganizationsCredentialIsNotThere(t *testing.T) {
 		"admin": user(owner, strongroom.RoleOrgAdmin), "owner elsewhere": user(owner, strongroom.RoleAppUser),
 		"service account": account(), "system service account": system(), "operator": strongroom.Operator(home, ""),
 	} {
-		for _, a := range []policy.Action{policy.ViewCredential, policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential, policy.OpenCredential} {
+		for _, a := range []policy.Action{policy.ViewCredential, policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential, policy.TestCredential, policy.RotateCredential, policy.OpenCredential} {
 			deny(t, strongroom.CodeNotFound, name, c, a, &foreign)
 		}
 	}
@@ -81,7 +81,7 @@ func TestAnotherOrganizationsCredentialIsNotThere(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	own, other, admin := user(owner, strongroom.RoleAppUser), user(stranger, strongroom.RoleAppUser), user(stranger, strongroom.RoleOrgAdmin)
-	for _, a := range []policy.Action{policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential} {
+	for _, a := range []policy.Action{policy.UpdateCredential, policy.DeleteCredential, policy.RefreshCredential, policy.ConnectCredential, policy.TestCredential, policy.RotateCredential} {
 		deny(t, strongroom.CodeForbidden, "another app_user", other, a, &sftp)
 		allow(t, "the owner", own, a, &sftp)
 		allow(t, "an org_admin", admin, a, &sftp)
@@ -154,6 +154,38 @@ func TestWritingNeedsAGrantThatSaysSo(t *testing.T) {
 	deny(t, code, "a grant to read", account(strongroom.Grant{}), policy.UpdateCredential, &sftp)
 	deny(t, code, "write elsewhere, read here", account(strongroom.Grant{Providers: []string{"google"}, Write: true}, strongroom.Grant{}), policy.UpdateCredential, &sftp)
 	allow(t, "write here", account(strongroom.Grant{Providers: []string{"sftp"}, Write: true}), policy.UpdateCredential, &sftp)
+}
+
+func TestTestingNeedsReachAndRotatingTheRightToWrite(t *testing.T) {
+	const code = strongroom.CodeForbidden
+	elsewhere, here := strongroom.Grant{Providers: []string{"google"}}, strongroom.Grant{Providers: []string{"sftp"}}
+	deny(t, code, "a grant elsewhere", account(elsewhere), policy.TestCredential, &sftp)
+	allow(t, "no grants", account(), policy.TestCredential, &sftp)
+	allow(t, "a grant to read", account(here), policy.TestCredential, &sftp)
+	deny(t, code, "no grants, to rotate", account(), policy.RotateCredential, &sftp)
+	deny(t, code, "a grant to read, to rotate", account(here), policy.RotateCredential, &sftp)
+	here.Write = true
+	allow(t, "a grant to write", account(here), policy.RotateCredential, &sftp)
+}
+
+func TestWhoTriesWhatIsNotStored(t *testing.T) {
+	deny(t, strongroom.CodeForbidden, "an account that was narrowed to reading", account(strongroom.Grant{}), policy.TestConnection, nil)
+	deny(t, strongroom.CodeUserAccountRequired, "the operator", strongroom.Operator(home, ""), policy.TestConnection, nil)
+	allow(t, "a member", user(stranger, strongroom.RoleAppUser), policy.TestConnection, nil)
+	allow(t, "an account without grants", account(), policy.TestConnection, nil)
+	allow(t, "an account that may write", account(strongroom.Grant{Write: true}), policy.TestConnection, nil)
+}
+
+func TestTheServiceItselfTestsAndRotatesAndDoesNothingElse(t *testing.T) {
+	itself := strongroom.Unattended(home)
+	for a := policy.ListCredentials; a <= policy.ViewAudit; a++ {
+		if a == policy.TestCredential || a == policy.RotateCredential {
+			allow(t, "what is due", itself, a, &sftp)
+			deny(t, strongroom.CodeNotFound, "what is due elsewhere", itself, a, &foreign)
+			continue
+		}
+		deny(t, strongroom.CodeForbidden, "the service itself", itself, a, &sftp)
+	}
 }
 
 func TestRefreshTokens(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -38,6 +39,15 @@ type PostgreSQL struct {
 	// fields before it. SSLMode holds where the string names none, and RootCertificate
 	// always, for a string could but name a file.
 	ConnectionString secret.Value
+}
+
+// Role returns the name of the role that it signs in as; the error is a *Failure.
+func (t PostgreSQL) Role() (string, error) {
+	target, err := newPGTarget(t)
+	if err != nil {
+		return "", err
+	}
+	return target.user, nil
 }
 
 // PostgreSQLData reads the data of a stored credential of type user_password. The error
@@ -75,38 +85,50 @@ func PostgreSQLData(data secret.Value) (PostgreSQL, error) {
 // Phases are connect (the name's look-up included), tls where the connection is encrypted,
 // login and operation; one that is gone through for several hosts or modes has their time
 // in all. Details of a success are server_version, database, user, is_superuser,
-// can_create, read_only, in_recovery, and tls: the version, or false.
+// can_create, read_only, in_recovery, and what WithPostgreSQL learns.
 func (p *Prober) PostgreSQL(ctx context.Context, t PostgreSQL) Result {
+	var found map[string]any
+	result, _ := p.WithPostgreSQL(ctx, t, func(ctx context.Context, conn *pgconn.PgConn) (err error) {
+		found, err = pgDetails(ctx, conn)
+		return err
+	})
+	if result.Success {
+		maps.Copy(result.Details, found)
+	}
+	return result
+}
+
+// WithPostgreSQL connects and signs in as PostgreSQL does, and lets do work on the
+// connection, which is closed then; do has to end with its context.
+//
+// The Result says how it went, what do did included: do's error is explained where it is
+// the server's or the driver's, or a *Failure, and otherwise is none of the connection's:
+// a success. The error is do's own as it is, and nil where do was not called.
+//
+// Details of a success are tls, the version or false, and, with TLS,
+// server_certificate_expires_at in RFC 3339.
+func (p *Prober) WithPostgreSQL(ctx context.Context, t PostgreSQL, do func(context.Context, *pgconn.PgConn) error) (Result, error) {
+	trace := newPGTrace(p.clock, p.dialer)
+	defer trace.close()
 	target, err := newPGTarget(t)
 	if err != nil {
-		return pgFailed(err, nil, nil)
+		return pgFailed(err, trace), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, pgTimeout)
 	defer cancel()
-	trace := newPGTrace(p.clock, p.dialer)
-	defer trace.close()
-
-	details, err := target.ask(ctx, trace)
-	phases := trace.end()
+	conn, err := pgconn.ConnectConfig(trace.mark(ctx), target.config(trace))
 	if err != nil {
-		return pgFailed(err, trace, phases)
+		return pgFailed(err, trace), nil
 	}
-	return Result{Success: true, Message: pgWorked, Phases: phases, Details: details}
-}
-
-// ask connects and asks for the details.
-func (t *pgTarget) ask(ctx context.Context, trace *pgTrace) (map[string]any, error) {
-	conn, err := pgconn.ConnectConfig(trace.mark(ctx), t.config(trace))
-	if err != nil {
-		return nil, err
+	trace.phases.Begin(phaseOperation)
+	details := pgSecurity(conn)
+	if err = do(ctx, conn); err != nil && pgExplains(ctx, conn, err) {
+		return pgFailed(err, trace), err
 	}
-	trace.begin(pgOperation)
-	details, err := pgDetails(ctx, conn)
-	if err != nil {
-		return nil, err
+	if !conn.IsClosed() {
+		// Close would wait for the server's own; a polite word is enough.
+		conn.Frontend().Send(&pgproto3.Terminate{})
+		_ = conn.Frontend().Flush()
 	}
-	// Close would wait for the server's own; a polite word is enough.
-	conn.Frontend().Send(&pgproto3.Terminate{})
-	_ = conn.Frontend().Flush()
-	return details, nil
+	return Result{Success: true, Message: pgWorked, Phases: trace.phases.End(), Details: details}, err
 }

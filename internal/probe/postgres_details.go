@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -37,7 +38,7 @@ func pgDetails(ctx context.Context, conn *pgconn.PgConn) (map[string]any, error)
 		return nil, err
 	}
 	is := func(i int) bool { return row[i] == "t" }
-	details := map[string]any{
+	return map[string]any{
 		"server_version": pgVersion.FindString(row[version]),
 		"database":       pgShown(row[database]),
 		"user":           pgShown(row[user]),
@@ -45,12 +46,20 @@ func pgDetails(ctx context.Context, conn *pgconn.PgConn) (map[string]any, error)
 		"can_create":     is(create) && !is(readOnly),
 		"read_only":      is(readOnly) || !is(create) && !is(write),
 		"in_recovery":    is(recovery),
-		"tls":            false,
+	}, nil
+}
+
+// pgSecurity returns the details of how the connection is encrypted.
+func pgSecurity(conn *pgconn.PgConn) map[string]any {
+	encrypted, ok := conn.Conn().(*tls.Conn)
+	if !ok {
+		return map[string]any{"tls": false}
 	}
-	if encrypted, ok := conn.Conn().(*tls.Conn); ok {
-		details["tls"] = tls.VersionName(encrypted.ConnectionState().Version)
+	state := encrypted.ConnectionState()
+	return map[string]any{
+		"tls":                           tls.VersionName(state.Version),
+		"server_certificate_expires_at": state.PeerCertificates[0].NotAfter.UTC().Format(time.RFC3339),
 	}
-	return details, nil
 }
 
 // pgVersion is what is shown of a version: "17.2" of "17.2 (Debian 17.2-1)".

@@ -28,33 +28,48 @@ func pgURL(s string) (map[string]string, error) {
 		return nil, errPGString
 	}
 	settings := map[string]string{}
-	if i := strings.IndexAny(s, "@/"); i >= 0 && s[i] == '@' {
-		user, password, _ := strings.Cut(s[:i], ":")
-		s = s[i+1:]
-		if !pgDecode(settings, "user", user) || !pgDecode(settings, "password", password) {
-			return nil, errPGString
-		}
-	}
-	i := strings.IndexAny(s, "/?")
-	if i < 0 {
-		i = len(s)
-	}
-	hosts, ports, ok := pgURLHosts(s[:i])
-	rest, query, _ := strings.Cut(s[i:], "?")
-	if !ok || !pgDecode(settings, "host", hosts) || !pgDecode(settings, "port", ports) ||
-		!pgDecode(settings, "database", strings.TrimPrefix(rest, "/")) {
+	u := pgSplitURL(s)
+	user, password, _ := strings.Cut(u.user, ":")
+	hosts, ports, ok := pgURLHosts(u.hosts)
+	if !ok || !pgDecode(settings, "user", user) || !pgDecode(settings, "password", password) ||
+		!pgDecode(settings, "host", hosts) || !pgDecode(settings, "port", ports) ||
+		!pgDecode(settings, "database", strings.TrimPrefix(u.path, "/")) {
 		return nil, errPGString
 	}
-	if query == "" {
-		return settings, nil
-	}
-	for pair := range strings.SplitSeq(strings.TrimSuffix(query, "&"), "&") {
+	for _, pair := range u.query {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || strings.Contains(value, "=") || !pgParameter(settings, name, value) {
 			return nil, errPGString
 		}
 	}
 	return settings, nil
+}
+
+// pgURLParts are a URL's after its scheme, still encoded.
+type pgURLParts struct {
+	// user is what stands before the "@", a password included; named tells that there is one.
+	user  string
+	named bool
+	hosts string
+	// path begins with "/", or is empty.
+	path string
+	// query are the parameters, "name=value".
+	query []string
+}
+
+func pgSplitURL(s string) (u pgURLParts) {
+	if i := strings.IndexAny(s, "@/"); i >= 0 && s[i] == '@' {
+		u.user, u.named, s = s[:i], true, s[i+1:]
+	}
+	s, query, _ := strings.Cut(s, "?")
+	u.hosts = s
+	if i := strings.IndexByte(s, '/'); i >= 0 {
+		u.hosts, u.path = s[:i], s[i:]
+	}
+	if query != "" {
+		u.query = strings.Split(strings.TrimSuffix(query, "&"), "&")
+	}
+	return u
 }
 
 // pgURLHosts returns the list's hosts and ports, still encoded, as two lists of one length.
@@ -109,21 +124,31 @@ func pgDecode(settings map[string]string, name, value string) bool {
 // pgPairs reads key=value pairs: spaces around "=" are allowed, values may be quoted with
 // ' and escaped with \.
 func pgPairs(s string) (map[string]string, error) {
-	const space = " \t\r\n\f\v"
 	settings := map[string]string{}
+	err := pgEachPair(s, func(name, value string, _, _ int) { settings[pgName(name)] = value })
+	if err != nil {
+		return nil, err
+	}
+	return settings, nil
+}
+
+// pgEachPair calls f for every pair, with where its value, quotes included, begins and ends.
+func pgEachPair(s string, f func(name, value string, begin, end int)) error {
+	const space = " \t\r\n\f\v"
 	for rest := strings.TrimLeft(s, space); rest != ""; rest = strings.TrimLeft(rest, space) {
 		name, after, ok := strings.Cut(rest, "=")
 		name = strings.TrimRight(name, space)
 		if !ok || name == "" || strings.ContainsAny(name, space) {
-			return nil, errPGString
+			return errPGString
 		}
+		after = strings.TrimLeft(after, space)
 		var value string
-		if value, rest, ok = pgPairValue(strings.TrimLeft(after, space)); !ok {
-			return nil, errPGString
+		if value, rest, ok = pgPairValue(after); !ok {
+			return errPGString
 		}
-		settings[pgName(name)] = value
+		f(name, value, len(s)-len(after), len(s)-len(rest))
 	}
-	return settings, nil
+	return nil
 }
 
 // pgPairValue returns the value that s begins with, without quotes and escapes, and what follows it.

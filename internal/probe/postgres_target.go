@@ -61,7 +61,7 @@ func pgSet(names string) map[string]bool {
 	return set
 }
 
-// newPGTarget checks t and puts it together; errors are *pgFailure.
+// newPGTarget checks t and puts it together; errors are *Failure.
 func newPGTarget(t PostgreSQL) (*pgTarget, error) {
 	settings := map[string]string{
 		"host": t.Host, "port": t.Port, "user": t.Username, "password": string(t.Password.Reveal()), "database": t.Database,

@@ -98,7 +98,7 @@ func TestPostgreSQLTellsWhatTheRoleMayDo(t *testing.T) {
 			for _, grant := range c.grants {
 				s.Exec(t, target.Database, strings.ReplaceAll(grant, "%s", target.Username))
 			}
-			d := wantPGSuccess(t, target, "connect", "tls", "login", "operation").Details
+			d := wantPGSuccess(t, target, "dns", "connect", "tls", "login", "operation").Details
 			if d["is_superuser"] != c.superuser || d["can_create"] != c.create || d["read_only"] != c.readOnly {
 				t.Errorf("%v, want superuser %t, create %t, read only %t", d, c.superuser, c.create, c.readOnly)
 			}
@@ -169,6 +169,9 @@ func TestPostgreSQLModesOfTLS(t *testing.T) {
 			want, phases := any(false), []string{"connect", "login", "operation"}
 			if c.encrypted {
 				want, phases = "TLS 1.3", []string{"connect", "tls", "login", "operation"}
+			}
+			if c.host != address {
+				phases = append([]string{"dns"}, phases...)
 			}
 			if got := wantPGSuccess(t, target, phases...).Details["tls"]; got != want {
 				t.Errorf("tls is %v, want %v", got, want)
@@ -255,7 +258,10 @@ func TestPostgreSQLCannotBeReached(t *testing.T) {
 	})
 	t.Run("the name does not exist", func(t *testing.T) {
 		target.Host = "nowhere.invalid"
-		wantPGFailure(t, target, probe.CodeDNS, msgDNS)
+		r := wantPGFailure(t, target, probe.CodeDNS, msgDNS)
+		if got := pgPhases(r); len(got) != 1 || got[0] != "dns" {
+			t.Errorf("phases %v, want dns alone", got)
+		}
 	})
 	for _, host := range []string{"127.0.0.1", "localhost", "::1", "[::1]", "169.254.169.254", "10.0.0.1", "0.0.0.0"} {
 		t.Run("the address of "+host+" is refused", func(t *testing.T) {

@@ -1,48 +1,47 @@
 package probe
 
 import (
-	"time"
-
 	"strongroom"
 	"strongroom/internal/outbound"
 )
 
-// Code names why a test failed, to programs. They are the contract's.
-type Code string
+// What a test finds is told in the words of the root package.
+type (
+	Code   = strongroom.CheckCode
+	Phase  = strongroom.CheckPhase
+	Result = strongroom.CheckResult
+)
 
 // The codes of tests that failed.
 const (
-	CodeDNS            Code = "dns"
-	CodeRefused        Code = "refused"
-	CodeTimeout        Code = "timeout"
-	CodeTLS            Code = "tls"
-	CodeHostKey        Code = "host_key"
-	CodeAuth           Code = "auth"
-	CodePermission     Code = "permission"
-	CodeProtocol       Code = "protocol"
-	CodeBlockedAddress Code = "blocked_address"
+	CodeDNS            = strongroom.CheckDNS
+	CodeRefused        = strongroom.CheckRefused
+	CodeTimeout        = strongroom.CheckTimeout
+	CodeTLS            = strongroom.CheckTLS
+	CodeHostKey        = strongroom.CheckHostKey
+	CodeAuth           = strongroom.CheckAuth
+	CodePermission     = strongroom.CheckPermission
+	CodeProtocol       = strongroom.CheckProtocol
+	CodeBlockedAddress = strongroom.CheckBlockedAddress
 )
 
-// Phase is one part of a test and how long it took.
-type Phase struct {
-	// Name is "dns", "connect", "tls", "key_exchange", "login" or "operation".
-	Name string
-	Took time.Duration
+// The phases that tests of SSH and of PostgreSQL share.
+const (
+	phaseConnect   = "connect"
+	phaseLogin     = "login"
+	phaseOperation = "operation"
+)
+
+// Failure is a reason why something came to nothing that has its code and its sentence.
+// What works over WithSFTP and WithPostgreSQL may return one, for their Result to say.
+type Failure struct {
+	Code Code
+	// Message is a sentence that a person can act on, without full stop; it holds no secret
+	// and no words of others.
+	Message string
 }
 
-// Result is what a test found.
-type Result struct {
-	Success bool
-	// Code is empty where it went well.
-	Code Code
-	// Message is a sentence that a person can act on; it holds no secret and no words of
-	// a driver's.
-	Message string
-	// Phases are those that were begun, in order.
-	Phases []Phase
-	// Details are what was learnt beside: a server's version, a host key. They are shown.
-	Details map[string]any
-}
+func (f *Failure) Error() string { return f.Message }
 
 // Prober tests connections. It is safe for concurrent use.
 type Prober struct {

@@ -127,7 +127,7 @@ func TestAFileThatIsReadWithoutEndIsGivenUp(t *testing.T) {
 		}
 		return message(messageData, append(status(id, 0)[5:9], 0, 0, 0, 0)...)
 	})
-	want(t, test(t, t.Context(), s.listen(t)), probe.CodeProtocol, "sent more than a test reads")
+	want(t, test(t, t.Context(), s.listen(t)), probe.CodeProtocol, "sent more than is read of it")
 }
 
 func TestAServerThatHangsUp(t *testing.T) {

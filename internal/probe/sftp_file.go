@@ -10,32 +10,26 @@ import (
 	"strings"
 
 	"github.com/pkg/sftp"
-	"golang.org/x/crypto/ssh"
 )
 
-// The answers of an SFTP server that have a meaning of their own here. Version 3 knows those
-// up to 8 alone; servers send the later ones all the same.
-const (
-	statusNoSuchPath   = 10
-	statusWriteProtect = 12
-	statusNoSpace      = 14
-	statusQuota        = 15
-	statusNotAFolder   = 19
-)
+// look finds out whether the folder is there, and writes nothing.
+func (t *sshTest) look(ctx context.Context, client *sftp.Client, folder string) error {
+	found, err := client.Stat(folder)
+	if err == nil && !found.IsDir() {
+		err = os.ErrNotExist
+	}
+	return t.explain(ctx, err, "does not let the user look at the test path; check the path, and the rights to the folder")
+}
 
 // exercise writes a file, reads it back and removes it.
-func (t *sshTest) exercise(ctx context.Context, conn *ssh.Client, folder string) error {
-	client, err := sftp.NewClient(conn, sftp.UseConcurrentReads(false))
-	if err != nil {
-		return cmp.Or(t.lost(ctx), t.fail(CodeProtocol, t.server()+" let the user in, but SFTP cannot be started; check that the account may use SFTP, and that its shell prints nothing"))
-	}
+func (t *sshTest) exercise(ctx context.Context, client *sftp.Client, folder string) error {
 	random := rand.Text()
 	file := testFile{
 		client: client,
 		path:   strings.TrimRight(folder, "/") + "/strongroom-test-" + random + ".tmp",
 		text:   "A connection test wrote this file; it can be removed. " + random + "\n",
 	}
-	err = t.writeAndRead(ctx, file)
+	err := t.writeAndRead(ctx, file)
 	// A server may have made the file whatever it answered.
 	removed := file.remove()
 	if err != nil || errors.Is(removed, os.ErrNotExist) {
@@ -69,20 +63,16 @@ func (t *sshTest) explain(ctx context.Context, err error, otherwise string) erro
 	if err == nil {
 		return nil
 	}
-	answer := uint32(0)
-	if status, ok := errors.AsType[*sftp.StatusError](err); ok {
-		answer = status.Code
-	}
 	switch {
 	case ctx.Err() != nil:
 		return t.timeout(ctx)
-	case errors.Is(err, os.ErrNotExist), answer == statusNoSuchPath, answer == statusNotAFolder:
+	case SFTPMissing(err):
 		return t.fail(CodePermission, "The test path is no folder on the server, or not one that the user can see; it begins at the user's root")
-	case answer == statusNoSpace, answer == statusQuota:
+	case SFTPFull(err):
 		return t.fail(CodePermission, t.server()+" has no space left for the user's files")
-	case answer == statusWriteProtect:
+	case statusOf(err) == statusWriteProtect:
 		return t.fail(CodePermission, t.server()+" lets nobody write there: the file system is read-only")
-	case answer == 0 && !errors.Is(err, os.ErrPermission):
+	case !SFTPRefused(err):
 		return cmp.Or(t.lost(ctx), t.fail(CodeProtocol, t.server()+" sent an SFTP message that cannot be read"))
 	}
 	return t.fail(CodePermission, t.server()+" "+otherwise)
@@ -94,7 +84,7 @@ func (t *sshTest) lost(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return t.timeout(ctx)
 	case errors.Is(broken, errTooMuch):
-		return t.fail(CodeProtocol, t.server()+" sent more than a test reads")
+		return t.fail(CodeProtocol, t.server()+" sent more than is read of it")
 	case broken != nil:
 		return t.fail(CodeProtocol, t.server()+" let the user in and then ended the connection; check that the account may use SFTP, and the rights to its home folder")
 	}

@@ -49,6 +49,8 @@ func TestAClosedPortIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, test(t, t.Context(), s), probe.CodeRefused, "check the host and the port")
+	s.Host = "localhost"
+	wantPhases(t, test(t, t.Context(), s), "dns", "connect")
 }
 
 func TestANameThatCannotBeResolved(t *testing.T) {
@@ -90,7 +92,7 @@ func TestWhatCannotWorkIsSaidWithoutConnecting(t *testing.T) {
 		"no private key at all":    {func(s *probe.SFTP) { s.PrivateKey = text("canary-key") }, probe.CodeAuth, "The private key cannot be read"},
 		"a damaged private key": {func(s *probe.SFTP) {
 			s.PrivateKey = text(strings.Replace(sshtest.Keygen(t, "rsa", ""), "\nb3", "\nc3", 1))
-		}, probe.CodeAuth, "whole and with its line breaks"},
+		}, probe.CodeAuth, "with its line breaks"},
 		"a protected key without its passphrase": {func(s *probe.SFTP) { s.PrivateKey = text(protected) }, probe.CodeAuth, "send its passphrase"},
 		"a protected key with another passphrase": {func(s *probe.SFTP) { s.PrivateKey, s.Passphrase = text(protected), text("canary-wrong") },
 			probe.CodeAuth, "The passphrase is not the private key's"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -53,6 +54,12 @@ type script struct {
 	channel func(ssh.NewChannel)
 	// sftp is given the channel of the SFTP subsystem.
 	sftp func(ssh.Channel)
+	// end ends the connection when sftp is done.
+	end bool
+	// config changes how users sign in.
+	config func(*ssh.ServerConfig)
+	// logins counts the tries to sign in, "none" among them.
+	logins *atomic.Int64
 }
 
 func (s script) listen(t *testing.T) probe.SFTP {
@@ -80,19 +87,25 @@ func (s script) listen(t *testing.T) probe.SFTP {
 			},
 		}
 		config.AddHostKey(signer)
+		if s.config != nil {
+			s.config(config)
+		}
+		if s.logins != nil {
+			config.AuthLogCallback = func(ssh.ConnMetadata, string, error) { s.logins.Add(1) }
+		}
 		_, channels, requests, err := ssh.NewServerConn(conn, config)
 		if err != nil {
 			return
 		}
 		go ssh.DiscardRequests(requests)
 		for c := range channels {
-			s.serve(c)
+			s.serve(conn, c)
 		}
 	})
 }
 
 // serve opens a channel and waits for the request for SFTP.
-func (s script) serve(c ssh.NewChannel) {
+func (s script) serve(conn net.Conn, c ssh.NewChannel) {
 	if s.channel != nil {
 		s.channel(c)
 		return
@@ -106,6 +119,9 @@ func (s script) serve(c ssh.NewChannel) {
 		go func() {
 			s.sftp(channel)
 			_ = channel.Close()
+			if s.end {
+				_ = conn.Close()
+			}
 		}()
 	}
 }

@@ -5,31 +5,30 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 
 	"strongroom/internal/outbound"
+	"strongroom/internal/probe/phases"
 )
 
-// sshFailure is why a test failed, as the Result says it.
-type sshFailure struct {
-	code    Code
-	message string
-}
+const phaseKeyExchange = "key_exchange"
 
-func (f *sshFailure) Error() string { return f.message }
+func authFailure(message string) error { return &Failure{CodeAuth, message} }
 
-func authFailure(message string) error { return &sshFailure{CodeAuth, message} }
-
-// sshTest is one test of an SSH server. Its methods return *sshFailure.
+// sshTest is one connection to an SSH server. Its methods return *Failure.
 type sshTest struct {
-	dialer  *outbound.Dialer
-	phases  *sshPhases
-	address string
-	user    string
-	pins    hostKeys
-	login   *sshLogin
+	dialer *outbound.Dialer
+	phases *phases.Recorder
+	host   string
+	port   int
+	user   string
+	// doing says what is under way once the user is signed in, as the end of a sentence.
+	doing string
+	pins  hostKeys
+	login *sshLogin
 	// shown is the last host key that the server proved to have and that may be trusted.
 	shown ssh.PublicKey
 	// found is the first one that is not pinned.
@@ -39,9 +38,11 @@ type sshTest struct {
 }
 
 // server names the server in a sentence.
-func (t *sshTest) server() string { return "The server at " + t.address }
+func (t *sshTest) server() string { return "The server at " + t.address() }
 
-func (t *sshTest) fail(code Code, message string) error { return &sshFailure{code, message} }
+func (t *sshTest) address() string { return net.JoinHostPort(t.host, strconv.Itoa(t.port)) }
+
+func (t *sshTest) fail(code Code, message string) error { return &Failure{code, message} }
 
 // open connects and signs in. A host key that is not pinned is no reason to give up where
 // the server may have a pinned one of another type.
@@ -71,18 +72,17 @@ func (t *sshTest) open(ctx context.Context) (*ssh.Client, error) {
 }
 
 // attempt makes one connection, asking for host keys of these algorithms. Beside
-// *sshFailure it returns *changedKey.
+// *Failure it returns *changedKey.
 func (t *sshTest) attempt(ctx context.Context, algorithms []string) (*ssh.Client, error) {
-	t.phases.begin(phaseConnect)
-	conn, err := t.dialer.DialContext(ctx, "tcp", t.address)
+	conn, err := t.dialer.DialContext(phases.Dialing(ctx, t.phases), "tcp", t.address())
 	if err != nil {
 		return nil, t.dialFailure(ctx, err)
 	}
-	t.phases.begin(phaseKeyExchange)
-	t.conn = &boundedConn{Conn: conn, left: maxSSHBytes}
-	t.login.offered, t.login.tried, t.login.accepted = nil, nil, nil
+	t.phases.Begin(phaseKeyExchange)
+	t.conn = newBoundedConn(conn)
+	t.login.reset()
 	stop := watch(ctx, conn, 0)
-	inner, channels, requests, err := ssh.NewClientConn(t.conn, t.address, &ssh.ClientConfig{
+	inner, channels, requests, err := ssh.NewClientConn(t.conn, t.address(), &ssh.ClientConfig{
 		User:              t.user,
 		HostKeyAlgorithms: algorithms,
 		HostKeyCallback:   t.judgeHostKey,
@@ -94,6 +94,10 @@ func (t *sshTest) attempt(ctx context.Context, algorithms []string) (*ssh.Client
 		_ = conn.Close()
 		return nil, t.handshakeFailure(ctx, err)
 	}
+	if !t.login.proved() {
+		_ = inner.Close()
+		return nil, t.fail(CodeAuth, t.server()+" lets anybody in without password or key, so that the credential proves nothing; check the host and the port, and have the server ask for it")
+	}
 	return ssh.NewClient(inner, channels, requests), nil
 }
 
@@ -103,7 +107,7 @@ func (t *sshTest) judgeHostKey(_ string, _ net.Addr, key ssh.PublicKey) error {
 		return err
 	}
 	t.shown = key
-	t.phases.begin(phaseLogin)
+	t.phases.Begin(phaseLogin)
 	return nil
 }
 
@@ -133,12 +137,14 @@ func (t *sshTest) timeout(ctx context.Context) error {
 		return t.fail(CodeTimeout, "The test was given up before it ended")
 	}
 	doing := map[string]string{
+		"":               "to the connection; check the host and the port",
+		phases.DNS:       "to the look-up of its name; check it for a slip, and try again",
 		phaseConnect:     "to the connection; check the host and the port, and that a firewall lets this service in",
 		phaseKeyExchange: "while keys were exchanged; check that an SSH server listens on that port",
 		phaseLogin:       "while signing in; it may be overloaded, or look names up in vain",
-		phaseOperation:   "while the test file was written; it may be overloaded",
+		phaseOperation:   t.doing + "; it may be overloaded",
 	}
-	return t.fail(CodeTimeout, t.server()+" did not answer in time "+doing[t.phases.current()])
+	return t.fail(CodeTimeout, t.server()+" did not answer in time "+doing[t.phases.Current()])
 }
 
 // handshakeFailure says why the driver gave up between the connect and the login.
@@ -153,10 +159,10 @@ func (t *sshTest) handshakeFailure(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return t.timeout(ctx)
 	case errors.Is(t.conn.broken(), errTooMuch):
-		return t.fail(CodeProtocol, t.server()+" sent more than a test reads; check that an SSH server listens on that port")
+		return t.fail(CodeProtocol, t.server()+" sent more than is read of it; check that an SSH server listens on that port")
 	case errors.As(err, &negotiated):
 		return t.fail(CodeProtocol, t.server()+" and this service have no algorithm in common; it may offer outdated ones only, and has to be updated")
-	case t.phases.current() == phaseKeyExchange:
+	case t.phases.Current() == phaseKeyExchange:
 		return t.fail(CodeProtocol, t.server()+" did not speak SSH to its end; check that an SSH server listens on that port, and that it lets this service in")
 	case errors.Is(err, errNotSignedIn) && t.conn.broken() == nil:
 		return t.fail(CodeAuth, t.server()+" "+t.login.refusal())

@@ -39,7 +39,12 @@ type sshLogin struct {
 	// offered is what the server accepts, as it said last.
 	offered, tried, accepted []string
 	prompted, asksMore       bool
+	// last is the method that was tried last; "" where the server asked for none.
+	last string
 }
+
+// reset forgets how it went, for another connection.
+func (l *sshLogin) reset() { *l = sshLogin{signer: l.signer, password: l.password} }
 
 // next chooses the method to try; errNotSignedIn where none is left. A password that was
 // refused is not offered again by way of a prompt: it would count as a second failure.
@@ -47,11 +52,14 @@ func (l *sshLogin) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	l.offered, l.tried, l.accepted = c.AllowedMethods, c.TriedMethods, c.PartialSuccessMethods
 	switch {
 	case l.signer != nil && l.open(methodKey):
+		l.last = methodKey
 		return ssh.PublicKeys(l.signer), nil
 	case l.password.Empty() || l.did(methodPassword):
 	case l.open(methodPassword):
+		l.last = methodPassword
 		return ssh.Password(string(l.password.Reveal())), nil
 	case l.open(methodPrompt):
+		l.last = methodPrompt
 		return ssh.KeyboardInteractive(l.answer), nil
 	}
 	return nil, errNotSignedIn
@@ -64,6 +72,16 @@ func (l *sshLogin) open(method string) bool {
 
 func (l *sshLogin) did(method string) bool {
 	return slices.Contains(l.tried, method) || slices.Contains(l.accepted, method)
+}
+
+// proved tells whether the server let the user in for something that it was shown. It need
+// not ask for anything (the method "none", RFC 4252, section 5.2), and its prompts need not
+// have a question (RFC 4256, section 3.4).
+func (l *sshLogin) proved() bool {
+	if l.last == methodPrompt {
+		return l.prompted || len(l.accepted) > 0
+	}
+	return l.last != ""
 }
 
 // answer gives the password to the first hidden prompt, if it comes alone. PAM goes on to

@@ -1,19 +1,18 @@
 package probe
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"strongroom/internal/sshkey"
 )
 
+// maxHostKeys and maxHostKey are the definition's bounds.
 const (
-	// maxHostKeys and maxHostKey are the definition's bounds.
 	maxHostKeys = 20
 	maxHostKey  = 8192
-	// fingerprintPrefix begins a fingerprint as ssh-keygen -l prints it.
-	fingerprintPrefix = "SHA256:"
 )
 
 // hostKeyTypes lists the kinds of host keys that are taken, with the algorithms by which
@@ -44,57 +43,52 @@ type changedKey struct{ found ssh.PublicKey }
 
 func (*changedKey) Error() string { return "the host key is another" }
 
-// readHostKeys reads fingerprints and lines of known_hosts or authorized_keys. The host of
-// a line is passed over: the key was stored for this server, whatever name it had. ok is
-// false where one cannot be read; it is never taken for none.
-func readHostKeys(lines []string) (pins hostKeys, ok bool) {
-	if len(lines) > maxHostKeys {
-		return hostKeys{}, false
-	}
-	for _, line := range lines {
-		if len(line) > maxHostKey || !pins.add(line) {
-			return hostKeys{}, false
+// pinned returns the keys that the server at the host and port may show: those that were
+// given, or else the one that it has shown before. A line that cannot be read is never
+// taken for none; one about another server is.
+func pinned(s SFTP, host string, port int) (hostKeys, error) {
+	var pins hostKeys
+	if len(s.HostKeys) > 0 {
+		if !pins.addAll(s.HostKeys) {
+			return hostKeys{}, &Failure{CodeHostKey, "The host key cannot be read; send lines of known_hosts or SHA256 fingerprints, 20 at most"}
 		}
+		return pins, nil
 	}
-	return pins, true
+	if s.KnownHost == "" {
+		return pins, nil
+	}
+	known, err := sshkey.ParseKnownHost(s.KnownHost)
+	if err != nil || len(s.KnownHost) > maxHostKey {
+		return hostKeys{}, &Failure{CodeHostKey, "The host key of the first connection cannot be read any more; store the server's as host_key"}
+	}
+	if known.Is(host, port) {
+		pins.add(known.Key)
+	}
+	return pins, nil
 }
 
-func (k *hostKeys) add(line string) bool {
-	if sum, ok := strings.CutPrefix(line, fingerprintPrefix); ok {
-		sum = strings.TrimSuffix(sum, "=")
-		b, err := base64.RawStdEncoding.Strict().DecodeString(sum)
-		if err != nil || len(b) != 32 {
-			return false
-		}
-		k.fingerprints = append(k.fingerprints, fingerprintPrefix+sum)
-		k.typeless = true
-		return true
-	}
-	fields := strings.Fields(line)
-	if len(fields) > 0 && strings.HasPrefix(fields[0], "@") {
+// addAll pins the lines; false where one cannot be read.
+func (k *hostKeys) addAll(lines []string) bool {
+	if len(lines) > maxHostKeys {
 		return false
 	}
-	for skip := range min(2, len(fields)) {
-		if key, ok := publicKey(fields[skip:]); ok {
-			k.fingerprints = append(k.fingerprints, ssh.FingerprintSHA256(key))
-			k.types = append(k.types, key.Type())
-			return true
+	for _, line := range lines {
+		key, err := sshkey.ParseHostKey(strings.TrimSpace(line))
+		if err != nil || len(line) > maxHostKey {
+			return false
 		}
+		k.add(key)
 	}
-	return false
+	return true
 }
 
-// publicKey reads a key that begins with its type and its base64.
-func publicKey(fields []string) (ssh.PublicKey, bool) {
-	if len(fields) < 2 {
-		return nil, false
+func (k *hostKeys) add(key sshkey.HostKey) {
+	k.fingerprints = append(k.fingerprints, key.Fingerprint)
+	if key.Type == "" {
+		k.typeless = true
+		return
 	}
-	blob, err := base64.StdEncoding.DecodeString(fields[1])
-	if err != nil {
-		return nil, false
-	}
-	key, err := ssh.ParsePublicKey(blob)
-	return key, err == nil && key.Type() == fields[0]
+	k.types = append(k.types, key.Type)
 }
 
 // check returns a *changedKey unless the key is pinned or none is.

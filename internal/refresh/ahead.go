@@ -47,14 +47,15 @@ func (s *Service) RunAhead(ctx context.Context, workers int) {
 	}.Run(ctx)
 }
 
-// shares leaves a quarter of the workers for others, however much of one provider's is due.
+// shares leaves half of the workers for others, however much of one provider's is due: a
+// job claims nothing while more than half of them are busy.
 func (s *Service) shares(workers int) (all []share) {
 	for _, e := range s.Catalog.Entries() {
 		p, _ := s.Catalog.Provider(e.Provider)
 		if p.OAuth == nil {
 			continue
 		}
-		limit := max(1, workers*3/4)
+		limit := max(1, workers/2)
 		if p.OAuth.Limits.Concurrent > 0 {
 			limit = min(limit, p.OAuth.Limits.Concurrent)
 		}

@@ -128,7 +128,7 @@ func stateAfter(before strongroom.CredentialStatus, a oauth.Answer) (strongroom.
 // renewed seals the new data for the next version.
 func (s *Service) renewed(ctx context.Context, end store.RenewalEnd, held store.RenewalState, r *request, a oauth.Answer, now time.Time) (store.RenewalEnd, error) {
 	expiresAt := oauth.ExpiresAt(r.def, a.Token, now)
-	data, err := oauth.Merge(r.data, a.Token, expiresAt)
+	data, err := oauth.Merge(r.data, a.Token, now, expiresAt)
 	if err != nil {
 		return end, err
 	}

@@ -85,7 +85,7 @@ func (s *Service) prepareData(ctx context.Context, state store.RenewalState, dat
 
 // locate finds the provider's endpoints.
 func (s *Service) locate(ctx context.Context, r *request, def catalog.OAuth, data map[string]any) *oauth.Answer {
-	filled, err := oauth.Fill(def, variablesOf(def, data))
+	filled, err := oauth.Fill(def, oauth.Variables(def, data))
 	if err != nil {
 		return misconfigured(strongroom.ReasonClientRejected, err)
 	}
@@ -100,17 +100,6 @@ func (s *Service) locate(ctx context.Context, r *request, def catalog.OAuth, dat
 		reason = known.Reason
 	}
 	return &oauth.Answer{Outcome: oauth.Transient, Reason: reason, Cause: err}
-}
-
-// variablesOf returns the values of a definition's variables that stand in the data.
-func variablesOf(def catalog.OAuth, data map[string]any) map[string]string {
-	values := map[string]string{}
-	for _, v := range def.Variables {
-		if text, ok := data[v.Name].(string); ok {
-			values[v.Name] = text
-		}
-	}
-	return values
 }
 
 // client chooses who asks: the client that came with the tokens, then the one they were

@@ -57,9 +57,12 @@ func (j Job[T]) Run(ctx context.Context) {
 		switch {
 		case len(claimed) == asked:
 		case more && busy > 0:
+			// What ends may leave room for more; and what comes due meanwhile may be of a
+			// kind that has room already.
 			select {
 			case <-freed:
 				busy--
+			case <-time.After(around(j.Every)):
 			case <-ctx.Done():
 			}
 		default:

@@ -40,6 +40,8 @@ const (
 	OAuthClient Purpose = "oauth-client"
 	// OAuthFlow is what a connection under way has to remember.
 	OAuthFlow Purpose = "oauth-flow"
+	// Rotation is what a rotation under way has to remember: the new secret first of all.
+	Rotation Purpose = "rotation"
 )
 
 // infoOrganization and the purposes' texts begin what keys are derived and bound with.
@@ -50,6 +52,7 @@ var infoRecord = map[Purpose]string{
 	Credential:  "strongroom/record/v1",
 	OAuthClient: "strongroom/oauth-client/v1",
 	OAuthFlow:   "strongroom/oauth-flow/v1",
+	Rotation:    "strongroom/rotation/v1",
 }
 
 // Binding says what a record belongs to; it opens for nothing else.

@@ -116,6 +116,7 @@ func TestOpenRefusesRecordsCopiedElsewhere(t *testing.T) {
 		{"to another credential", seal.Binding{OrganizationID: here.OrganizationID, RecordID: otherCredential, Version: 1}},
 		{"to the OAuth clients", seal.Binding{Purpose: seal.OAuthClient, OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 1}},
 		{"to the connections under way", seal.Binding{Purpose: seal.OAuthFlow, OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 1}},
+		{"to the rotations", seal.Binding{Purpose: seal.Rotation, OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 1}},
 		{"to another version", seal.Binding{OrganizationID: here.OrganizationID, RecordID: here.RecordID, Version: 2}},
 		{"to swapped ids", seal.Binding{OrganizationID: here.OrganizationID, RecordID: here.OrganizationID, Version: 1}},
 	} {

@@ -30,6 +30,11 @@ type CredentialChange struct {
 	ExpiresAt    *time.Time
 	Scopes       []string
 	Renewal      strongroom.Renewal
+	// CheckAt is when the new data is tested without anybody asking; nil: it is not. What
+	// earlier tests have found goes, but for the known host.
+	CheckAt *time.Time
+	// RotateAt is when the new data is to be rotated; nil: it is not.
+	RotateAt *time.Time
 }
 
 // CredentialLimits bound how many live credentials there may be; 0: no bound.

@@ -16,6 +16,8 @@ type Store interface {
 	Credentials
 	Accounts
 	OAuth
+	Checks
+	Rotations
 	Keys
 	Audit
 
@@ -202,4 +204,6 @@ type Tx interface {
 	// AppendCheckpoint adds one, which names the heads that UncheckpointedHeads gave in
 	// this transaction. ErrDuplicate: another took its sequence.
 	AppendCheckpoint(c AuditCheckpoint) error
+
+	ConnectionsTx
 }

@@ -76,7 +76,7 @@ func launch() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Host: "localhost", Port: port, CA: string(ca), admin: admin, pipe: pipe}, nil
+	return &Server{Host: "localhost", Port: port, CA: string(ca), admin: admin, log: filepath.Join(dir, "log"), pipe: pipe}, nil
 }
 
 // find returns the folder of PostgreSQL's programs: the newest of Debian's, or that of an

@@ -29,6 +29,8 @@ type Server struct {
 	CA string
 
 	admin *pgconn.Config
+	// log is the path of the server's log, where the server was started.
+	log string
 	// pipe, where the server was started, is what it lives as long as.
 	pipe io.Closer
 }
@@ -77,6 +79,15 @@ func named(dsn string) (*Server, error) {
 // about; "" is the one that the superuser signs in to.
 func (s *Server) Exec(tb testing.TB, database string, statements ...string) {
 	tb.Helper()
+	for _, statement := range statements {
+		s.Query(tb, database, statement)
+	}
+}
+
+// Query runs a statement as Exec does, and returns the first value of its first row; "" where
+// there is none.
+func (s *Server) Query(tb testing.TB, database, statement string) string {
+	tb.Helper()
 	config := s.admin.Copy()
 	if database != "" {
 		config.Database = database
@@ -88,11 +99,25 @@ func (s *Server) Exec(tb testing.TB, database string, statements ...string) {
 		tb.Fatalf("PostgreSQL: %v", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for _, statement := range statements {
-		if _, err := conn.Exec(ctx, statement).ReadAll(); err != nil {
-			tb.Fatalf("PostgreSQL: %s: %v", statement, err)
-		}
+	results, err := conn.Exec(ctx, statement).ReadAll()
+	if err != nil {
+		tb.Fatalf("PostgreSQL: %s: %v", statement, err)
 	}
+	if len(results) == 0 || len(results[0].Rows) == 0 {
+		return ""
+	}
+	return string(results[0].Rows[0][0])
+}
+
+// Log returns what the server has logged. Where the server was not started here, it has to
+// keep its log by a collector of its own.
+func (s *Server) Log(tb testing.TB) string {
+	tb.Helper()
+	path := "pg_current_logfile()"
+	if s.log != "" {
+		path = "'" + s.log + "'"
+	}
+	return s.Query(tb, "", "select pg_read_file("+path+")")
 }
 
 // Database makes an empty database that only its owner, the superuser, and who is granted

@@ -87,7 +87,8 @@ func (s *Server) makeKeys(t testing.TB, base string, o Options) {
 	var public, protected ssh.PublicKey
 	s.Key, public = keygen(t, filepath.Join(base, "key"), "ed25519", "")
 	s.ProtectedKey, protected = keygen(t, filepath.Join(base, "protected"), "rsa", s.Passphrase)
-	write(t, filepath.Join(base, "authorized_keys"),
+	s.AuthorizedKeys = filepath.Join(base, "authorized_keys")
+	write(t, s.AuthorizedKeys,
 		string(ssh.MarshalAuthorizedKey(public))+string(ssh.MarshalAuthorizedKey(protected)), 0o644)
 }
 
@@ -137,6 +138,32 @@ func (s *Server) makeFolder(t testing.TB, base string, o Options) {
 		}
 		return
 	}
+	s.Give(t, s.Dir)
+	if o.HomeKeys {
+		s.moveKeys(t)
+	}
+}
+
+// moveKeys puts the user's authorized_keys into the user's folder.
+func (s *Server) moveKeys(t testing.TB) {
+	t.Helper()
+	keys, err := os.ReadFile(s.AuthorizedKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(s.Dir, ".ssh")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.AuthorizedKeys = filepath.Join(folder, "authorized_keys")
+	write(t, s.AuthorizedKeys, string(keys), 0o600)
+	s.Give(t, folder)
+	s.Give(t, s.AuthorizedKeys)
+}
+
+// Give makes a file the user's; without root it is already.
+func (s *Server) Give(t testing.TB, path string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		return
 	}
@@ -148,7 +175,11 @@ func (s *Server) makeFolder(t testing.TB, base string, o Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(s.Dir, uid, -1); err != nil {
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, uid, gid); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,6 +29,9 @@ type Options struct {
 	Chroot bool
 	// ReadOnly takes the right to write to the folder from the user.
 	ReadOnly bool
+	// HomeKeys keeps the user's authorized_keys where the user can reach it over SFTP: in .ssh
+	// of the folder, in which sessions start.
+	HomeKeys bool
 	// NoSFTP leaves the SFTP subsystem out.
 	NoSFTP bool
 }
@@ -44,6 +47,8 @@ type Server struct {
 	HostKeys map[string]ssh.PublicKey
 	// Folder is where the user may write, as SFTP names it; Dir is the same on this machine.
 	Folder, Dir string
+	// AuthorizedKeys is the file of the user's public keys, on this machine.
+	AuthorizedKeys string
 
 	command *exec.Cmd
 	log     bytes.Buffer
@@ -142,7 +147,7 @@ func (s *Server) config(base string, o Options) string {
 		"StrictModes no",
 		"PermitRootLogin prohibit-password",
 		"MaxStartups 100",
-		"AuthorizedKeysFile " + filepath.Join(base, "authorized_keys"),
+		"AuthorizedKeysFile " + s.AuthorizedKeys,
 		"PasswordAuthentication " + yesNo(o.Methods == "" || strings.Contains(o.Methods, "password")),
 		"PubkeyAuthentication " + yesNo(o.Methods == "" || strings.Contains(o.Methods, "publickey")),
 		// Prompts are PAM's to make.
@@ -156,7 +161,11 @@ func (s *Server) config(base string, o Options) string {
 		lines = append(lines, "HostKey "+filepath.Join(base, "host_"+kind))
 	}
 	if !o.NoSFTP {
-		lines = append(lines, "Subsystem sftp internal-sftp", "ForceCommand internal-sftp")
+		sftp := "internal-sftp"
+		if o.HomeKeys {
+			sftp += " -d " + s.Folder
+		}
+		lines = append(lines, "Subsystem sftp "+sftp, "ForceCommand "+sftp)
 	}
 	if o.Chroot {
 		lines = append(lines, "ChrootDirectory "+filepath.Join(base, "root"))

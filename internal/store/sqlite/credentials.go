@@ -15,7 +15,8 @@ import (
 const credentialColumns = `id, organization_id, user_id, name, provider, type, status, modified_by, version,
 	account_email, expires_at, scopes, created_at, updated_at, last_used_at, last_checked_at, last_check,
 	last_refreshed_at, refresh_error, deleted_at, stale_at, renew_at, renew_failures, status_since, status_reason,
-	oauth_client_id`
+	oauth_client_id, health_state, check_at, check_failures, check_refusals, known_host, rotate_age, rotate_grace, rotate_at,
+	rotated_at, rotation_doubt`
 
 func scanCredential(r *row) strongroom.Credential {
 	return strongroom.Credential{
@@ -25,6 +26,7 @@ func scanCredential(r *row) strongroom.Credential {
 		Scopes: r.texts(), CreatedAt: r.time(), UpdatedAt: r.time(), LastUsedAt: r.optionalTime(),
 		LastCheckedAt: r.optionalTime(), LastCheck: r.json(), LastRefreshedAt: r.optionalTime(),
 		RefreshError: r.optionalText(), DeletedAt: r.optionalTime(), Renewal: scanRenewal(r),
+		Health: scanHealth(r), Rotation: scanSchedule(r),
 	}
 }
 

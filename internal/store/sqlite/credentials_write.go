@@ -21,7 +21,8 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 		return err
 	}
 	_, err = t.run(`INSERT INTO credentials (`+credentialColumns+`, sealed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?,
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		func(p *params) {
 			p.uuid(c.ID)
 			p.uuid(c.OrganizationID)
@@ -42,6 +43,8 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 			p.optionalTime(c.LastRefreshedAt)
 			p.optionalText(c.RefreshError)
 			p.renewal(c.Renewal)
+			p.health(c.Health)
+			p.schedule(c.Rotation)
 			p.blob(c.Sealed)
 		})
 	return err
@@ -91,7 +94,9 @@ func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) 
 			modified_by = ?, updated_at = ?, account_email = ?, expires_at = ?, scopes = ?,
 			stale_at = ?, renew_at = ?, renew_failures = ?, status_since = ?, status_reason = ?, oauth_client_id = ?,
 			renew_fence = renew_fence + 1, leased_until = NULL, claimed_until = NULL,
-			last_checked_at = NULL, last_check = NULL, last_refreshed_at = NULL, refresh_error = NULL
+			last_checked_at = NULL, last_check = NULL, last_refreshed_at = NULL, refresh_error = NULL,
+			health_state = '', check_at = ?, check_failures = 0, check_refusals = 0, check_claimed_until = NULL,
+			rotate_at = ?, rotate_claimed_until = NULL
 		WHERE id = ? AND organization_id = ? AND version = ? AND deleted_at IS NULL`,
 		func(p *params) {
 			p.text(c.Name)
@@ -104,12 +109,19 @@ func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) 
 			p.optionalTime(c.ExpiresAt)
 			p.json(scopes)
 			p.renewal(c.Renewal)
+			p.optionalTime(c.CheckAt)
+			p.optionalTime(c.RotateAt)
 			p.uuid(c.ID)
 			p.uuid(organization)
 			p.int(c.From)
 		})
+	return t.staleIfLive(err, organization, c.ID)
+}
+
+// staleIfLive is staleIfThere for a change of a live credential.
+func (t *tx) staleIfLive(err error, organization, id uuid.UUID) error {
 	return t.staleIfThere(err, `SELECT count(*) FROM credentials WHERE id = ? AND organization_id = ? AND deleted_at IS NULL`,
-		func(p *params) { p.uuid(c.ID); p.uuid(organization) })
+		func(p *params) { p.uuid(id); p.uuid(organization) })
 }
 
 // staleIfThere turns the ErrNotFound of an update that named a version into ErrStale where

@@ -10,6 +10,20 @@ import (
 // Interpret is interpret.
 var Interpret = interpret
 
+// The queries whose plans are tested.
+const (
+	CountHealth  = countHealth
+	DueChecks    = dueChecks
+	DueRotations = dueRotations
+	DueStarts    = dueStarts
+)
+
+// RotationList is the text of rotationList.
+func RotationList(f store.RotationFilter) string {
+	query, _ := rotationList(f)
+	return query
+}
+
 // SetMaxPages bounds the size of the database, as a full disk would; 0 lifts the
 // bound. It returns how many pages there are.
 func (db *DB) SetMaxPages(ctx context.Context, pages int) (count int, err error) {

@@ -46,8 +46,7 @@ func (t *tx) LeaseRenewal(organization uuid.UUID, l store.RenewalLease) (fence i
 			p.int(l.Fence)
 			p.time(l.Now)
 		})
-	return l.Fence + 1, t.staleIfThere(err, `SELECT count(*) FROM credentials WHERE id = ? AND organization_id = ? AND deleted_at IS NULL`,
-		func(p *params) { p.uuid(l.ID); p.uuid(organization) })
+	return l.Fence + 1, t.staleIfLive(err, organization, l.ID)
 }
 
 // EndRenewal implements store.Tx.

@@ -88,6 +88,18 @@ func calls(s store.Store) map[string]func(ctx context.Context) error {
 			_, err := s.ListEvents(ctx, id, strongroom.EventQuery{Limit: 1})
 			return err
 		},
+		"RenewalState":     func(ctx context.Context) error { _, err := s.RenewalState(ctx, id, id); return err },
+		"OAuthClient":      func(ctx context.Context) error { _, err := s.OAuthClient(ctx, id, "google"); return err },
+		"ListOAuthClients": func(ctx context.Context) error { _, err := s.ListOAuthClients(ctx, id); return err },
+		"OAuthFlow":        func(ctx context.Context) error { _, err := s.OAuthFlow(ctx, [32]byte{}); return err },
+		"ListChecks":       func(ctx context.Context) error { _, err := s.ListChecks(ctx, id, id, page); return err },
+		"CountHealth":      func(ctx context.Context) error { _, err := s.CountHealth(ctx); return err },
+		"Rotation":         func(ctx context.Context) error { _, err := s.Rotation(ctx, id, id); return err },
+		"ActiveRotation":   func(ctx context.Context) error { _, err := s.ActiveRotation(ctx, id, id); return err },
+		"ListRotations": func(ctx context.Context) error {
+			_, err := s.ListRotations(ctx, store.RotationFilter{Page: page})
+			return err
+		},
 		"AuditSnapshot": func(ctx context.Context) error {
 			return s.AuditSnapshot(ctx, func(store.AuditView) error { return nil })
 		},

@@ -16,6 +16,7 @@ func change(c store.SealedCredential) store.CredentialChange {
 		Status: "needs_reauth", ModifiedBy: uuid.New(), UpdatedAt: at(200),
 		AccountEmail: pointer("other@example.com"), ExpiresAt: pointer(at(201)), Scopes: []string{"mail"},
 		Renewal: strongroom.Renewal{StaleAt: pointer(at(202)), NextAt: pointer(at(203)), ClientID: "another"},
+		CheckAt: pointer(at(204)), RotateAt: pointer(at(205)),
 	}
 }
 
@@ -26,6 +27,8 @@ func changed(c store.SealedCredential, by store.CredentialChange) store.SealedCr
 	c.AccountEmail, c.ExpiresAt, c.Scopes = by.AccountEmail, by.ExpiresAt, by.Scopes
 	c.Renewal = by.Renewal
 	c.LastCheckedAt, c.LastCheck, c.LastRefreshedAt, c.RefreshError = nil, nil, nil, nil
+	c.Health = strongroom.Health{NextAt: by.CheckAt, KnownHost: c.Health.KnownHost}
+	c.Rotation.NextAt = by.RotateAt
 	return c
 }
 
@@ -68,7 +71,7 @@ func testCredentialChanges(t *testing.T, create func(t *testing.T) Opener) {
 			f.equal(f.sealed(c.OrganizationID, c.ID), changed(c, by))
 
 			again := change(changed(c, by))
-			again.AccountEmail, again.ExpiresAt, again.Scopes = nil, nil, nil
+			again.AccountEmail, again.ExpiresAt, again.Scopes, again.CheckAt, again.RotateAt = nil, nil, nil, nil, nil
 			f.write(func(tx store.Tx) error { return tx.UpdateCredential(c.OrganizationID, again) })
 			f.equal(f.sealed(c.OrganizationID, c.ID), changed(c, again))
 		},

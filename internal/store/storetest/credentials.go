@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,13 @@ func full(c *store.SealedCredential) {
 	c.Renewal = strongroom.Renewal{
 		StaleAt: pointer(at(105)), NextAt: pointer(at(106)), Failures: 2, Since: pointer(at(107)),
 		Reason: strongroom.ReasonUnreachable, ClientID: "client.apps.example.com",
+	}
+	c.Health = strongroom.Health{
+		State: strongroom.HealthExpiring, NextAt: pointer(at(108)), Failures: 3, Refusals: 1, KnownHost: "files.example.com ssh-ed25519 AAAA",
+	}
+	c.Rotation = strongroom.RotationSchedule{
+		RotationPolicy: strongroom.RotationPolicy{MaxAge: 90*24*time.Hour + time.Microsecond, Grace: time.Minute},
+		NextAt:         pointer(at(109)), LastAt: pointer(at(110)), InDoubt: true,
 	}
 }
 

@@ -17,6 +17,8 @@ type property struct {
 	key                 strongroom.APIKey
 	hash                [32]byte
 	organizationKey     strongroom.OrganizationKey
+	check               strongroom.Check
+	rotation            store.SealedRotation
 	event               store.AuditRecord
 }
 
@@ -25,6 +27,9 @@ func (f *fixture) property() property {
 	p := property{organization: f.organization()}
 	p.credential, p.deleted = f.credential(p.organization, full), f.credential(p.organization)
 	f.write(func(tx store.Tx) error { return tx.DeleteCredential(p.organization, p.deleted.ID, at(1), uuid.New()) })
+	e := f.check(p.credential, 6)
+	p.credential, p.check = f.checked(p.credential, e), e.Check
+	p.rotation = f.rotation(p.credential)
 	p.account = f.account(&p.organization, described)
 	p.key, p.hash = f.key(p.account)
 	p.organizationKey = organizationKey(p.organization, 7)
@@ -42,6 +47,8 @@ func (f *fixture) unchanged(p property) {
 	located, err := f.LocateCredential(f.Context(), p.deleted.ID)
 	f.must(err)
 	f.equal(located.DeletedAt, pointer(at(1)))
+	f.equal(f.history(p.credential, allOfThem), []strongroom.Check{p.check})
+	f.equal(f.rotationOf(p.rotation), p.rotation)
 	holder, err := f.KeyByHash(f.Context(), p.hash)
 	f.must(err)
 	f.equal(holder, store.KeyHolder{Key: p.key, Hash: p.hash, Account: p.account})
@@ -75,6 +82,13 @@ func testIsolation(t *testing.T, create func(t *testing.T) Opener) {
 				credentials, err := f.ListCredentials(f.Context(), other, filter)
 				f.must(err)
 				f.equal(len(credentials), 0)
+			}
+			if other != uuid.Nil { // to whom the nil UUID gives every organization's is the operator
+				for _, credential := range []uuid.UUID{uuid.Nil, owner.credential.ID} {
+					rotations, err := f.ListRotations(f.Context(), store.RotationFilter{Page: page, OrganizationID: other, CredentialID: credential})
+					f.must(err)
+					f.equal(len(rotations), 0)
+				}
 			}
 			accounts, err := f.ListAccounts(f.Context(), other, page)
 			f.must(err)
@@ -114,6 +128,9 @@ func foreignReads(f *fixture, owner property, other uuid.UUID) map[string]error 
 	_, errs["Credential"] = f.Credential(f.Context(), other, owner.credential.ID)
 	_, errs["SealedCredential"] = f.SealedCredential(f.Context(), other, owner.credential.ID)
 	_, errs["RenewalState"] = f.RenewalState(f.Context(), other, owner.credential.ID)
+	_, errs["ListChecks"] = f.ListChecks(f.Context(), other, owner.credential.ID, allOfThem)
+	_, errs["Rotation"] = f.Rotation(f.Context(), other, owner.rotation.ID)
+	_, errs["ActiveRotation"] = f.ActiveRotation(f.Context(), other, owner.credential.ID)
 	_, errs["Account"] = f.Account(f.Context(), other, owner.account.ID)
 	_, errs["ListAPIKeys"] = f.ListAPIKeys(f.Context(), other, owner.account.ID, strongroom.Page{Limit: 100})
 	_, errs["OrganizationKey"] = f.OrganizationKey(f.Context(), other, owner.organizationKey.Version)
@@ -125,6 +142,9 @@ func foreignWrites(owner property, other uuid.UUID) map[string]func(tx store.Tx)
 	account, key := owner.account, owner.key
 	account.OrganizationID, account.Name = &other, "taken over"
 	key.OrganizationID, key.Name = &other, "taken over"
+	rotation, step := owner.rotation, stepOf(owner.rotation)
+	rotation.ID, rotation.OrganizationID = uuid.New(), other
+	step.InDoubt, step.Schedule = true, &store.RotationTimes{Next: pointer(at(905))}
 	return map[string]func(tx store.Tx) error{
 		"UpdateCredential": func(tx store.Tx) error { return tx.UpdateCredential(other, change(owner.credential)) },
 		"DeleteCredential": func(tx store.Tx) error {
@@ -138,7 +158,18 @@ func foreignWrites(owner property, other uuid.UUID) map[string]func(tx store.Tx)
 			_, err := tx.LeaseRenewal(other, store.RenewalLease{ID: owner.credential.ID, Version: 1, Now: at(903), Until: at(904)})
 			return err
 		},
-		"EndRenewal":    func(tx store.Tx) error { return tx.EndRenewal(other, renewed(owner.credential, 0)) },
+		"EndRenewal": func(tx store.Tx) error { return tx.EndRenewal(other, renewed(owner.credential, 0)) },
+		"SaveCheck":  func(tx store.Tx) error { return tx.SaveCheck(other, checkOf(owner.credential, 7)) },
+		"SetHealth":  func(tx store.Tx) error { return tx.SetHealth(other, owner.credential.ID, 1, strongroom.Health{}) },
+		"SetRotationPolicy": func(tx store.Tx) error {
+			return tx.SetRotationPolicy(other, owner.credential.ID, strongroom.RotationPolicy{}, nil, at(905), uuid.New())
+		},
+		"CreateRotation": func(tx store.Tx) error { return tx.CreateRotation(rotation) },
+		"LeaseRotation": func(tx store.Tx) error {
+			_, err := tx.LeaseRotation(other, owner.rotation.ID, owner.rotation.Fence, at(906), at(907))
+			return err
+		},
+		"SaveRotation":  func(tx store.Tx) error { return tx.SaveRotation(other, step) },
 		"Account":       func(tx store.Tx) error { _, err := tx.Account(other, owner.account.ID); return err },
 		"SaveAccount":   func(tx store.Tx) error { return tx.SaveAccount(account) },
 		"DeleteAccount": func(tx store.Tx) error { return tx.DeleteAccount(&other, owner.account.ID) },
