@@ -1,34 +1,37 @@
 package api
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Credential is what may be known of a credential without opening it.
 type Credential struct {
-	ID              string          `json:"id" format:"uuid"`
-	CreatedAt       time.Time       `json:"created_at"`
-	UpdatedAt       time.Time       `json:"updated_at"`
-	ModifiedBy      string          `json:"modified_by" format:"uuid" doc:"Who changed it last: a user or a service account; the nil UUID is the operator"`
-	Name            string          `json:"name"`
-	Provider        string          `json:"provider" example:"sftp"`
-	UserID          *string         `json:"user_id" format:"uuid" doc:"The owner"`
-	GoogleEmail     *string         `json:"google_email" doc:"The account an OAuth credential of Google's belongs to"`
-	AccountEmail    *string         `json:"account_email" doc:"The account at the provider that an OAuth credential belongs to"`
-	CredentialType  string          `json:"credential_type" example:"user_password"`
-	Status          string          `json:"status" example:"active" doc:"active; refresh_failing: renewal is tried again at next_refresh_at; uncertain: the answer to a renewal was lost; needs_reauth: connect it again"`
-	StatusSince     *time.Time      `json:"status_since" doc:"Since when it is not active; null: it is"`
-	StatusReason    *string         `json:"status_reason" example:"invalid_grant" doc:"Why it is not active"`
-	Version         int64           `json:"version" doc:"Counts the secret data from 1; changes whenever the data does"`
-	ExpiresAt       *time.Time      `json:"expires_at" doc:"When the data (an access token, say) stops working, if known"`
-	Scopes          []string        `json:"scopes" nullable:"true"`
-	LastUsedAt      *time.Time      `json:"last_used_at" doc:"The last read, to the minute; the audit log has every one exactly"`
-	LastCheckedAt   *time.Time      `json:"last_checked_at"`
-	LastCheck       json.RawMessage `json:"last_check" doc:"What the last check found; null: there was none"`
-	LastRefreshedAt *time.Time      `json:"last_refreshed_at"`
-	RefreshError    *string         `json:"refresh_error" doc:"What went wrong at the last renewal, in a sentence"`
-	NextRefreshAt   *time.Time      `json:"next_refresh_at" doc:"When the token is renewed without anybody asking, or tried again; null: it is not"`
+	ID              string           `json:"id" format:"uuid"`
+	CreatedAt       time.Time        `json:"created_at"`
+	UpdatedAt       time.Time        `json:"updated_at"`
+	ModifiedBy      string           `json:"modified_by" format:"uuid" doc:"Who changed it last: a user or a service account; the nil UUID is the operator"`
+	Name            string           `json:"name"`
+	Provider        string           `json:"provider" example:"sftp"`
+	UserID          *string          `json:"user_id" format:"uuid" doc:"The owner"`
+	GoogleEmail     *string          `json:"google_email" doc:"The account an OAuth credential of Google's belongs to"`
+	AccountEmail    *string          `json:"account_email" doc:"The account at the provider that an OAuth credential belongs to"`
+	CredentialType  string           `json:"credential_type" example:"user_password"`
+	Status          string           `json:"status" example:"active" doc:"active; refresh_failing: renewal is tried again at next_refresh_at; uncertain: the answer to a renewal was lost; needs_reauth: connect it again"`
+	StatusSince     *time.Time       `json:"status_since" doc:"Since when it is not active; null: it is"`
+	StatusReason    *string          `json:"status_reason" example:"invalid_grant" doc:"Why it is not active"`
+	Version         int64            `json:"version" doc:"Counts the secret data from 1; changes whenever the data does"`
+	ExpiresAt       *time.Time       `json:"expires_at" doc:"When the data (an access token, say) stops working, if known"`
+	Scopes          []string         `json:"scopes" nullable:"true"`
+	LastUsedAt      *time.Time       `json:"last_used_at" doc:"The last read, to the minute; the audit log has every one exactly"`
+	LastCheckedAt   *time.Time       `json:"last_checked_at"`
+	LastCheck       *CredentialCheck `json:"last_check" doc:"What the last test found; null: there was none since the data was stored"`
+	LastRefreshedAt *time.Time       `json:"last_refreshed_at"`
+	RefreshError    *string          `json:"refresh_error" doc:"What went wrong at the last renewal, in a sentence"`
+	NextRefreshAt   *time.Time       `json:"next_refresh_at" doc:"When the token is renewed without anybody asking, or tried again; null: it is not"`
+	Health          *string          `json:"health" enum:"ok,expiring,failing,stopped" doc:"What the last test found: expiring works, and something of it ends soon; stopped is not tested any more unless asked, because signing in was refused too often. Null: not tested yet"`
+	NextCheckAt     *time.Time       `json:"next_check_at" doc:"When it is tested without anybody asking; null: it is not"`
+	KnownHost       *string          `json:"known_host" doc:"The SSH host key that the first connection showed, as a line of known_hosts; another key fails the test"`
+	RotationPolicy  *RotationPolicy  `json:"rotation_policy" doc:"Null: it is rotated on demand alone"`
+	LastRotatedAt   *time.Time       `json:"last_rotated_at"`
+	NextRotationAt  *time.Time       `json:"next_rotation_at"`
 }
 
 // CreateCredential asks for a new credential.

@@ -22,11 +22,13 @@ type cli struct {
 	Config     app.Config `embed:""`
 
 	Dev            devCommand            `cmd:"" help:"Try everything at once: a server on this machine with an organization, users, a service account and a stored credential." config:"Storage,Server"`
-	Serve          serveCommand          `cmd:"" help:"Run the server." config:"Storage,Identity,Server,Limits,Audit,Observability"`
+	Serve          serveCommand          `cmd:"" help:"Run the server." config:"Storage,Identity,Server,OAuth,Health,Outbound,Limits,Audit,Observability"`
 	Keys           keysCommand           `cmd:"" help:"Make root keys." config:""`
 	Token          tokenCommand          `cmd:"" help:"Print a user's token for a server over a directory of strongroom dev." config:""`
 	ServiceAccount serviceAccountCommand `cmd:"" help:"Make and manage service accounts, system ones too." config:"Storage"`
-	Credential     credentialCommand     `cmd:"" help:"Look at credentials (never at their secrets) and restore deleted ones." config:"Storage"`
+	Credential     credentialCommand     `cmd:"" help:"Look at credentials (never at their secrets), test them, rotate them, restore deleted ones." config:"Storage"`
+	Rotation       rotationCommand       `cmd:"" help:"Look after rotations: list, resume and abandon them." config:"Storage,Outbound"`
+	Health         healthCommand         `cmd:"" help:"Say which credentials are known to work and which need somebody." config:"Storage"`
 	Audit          auditCommand          `cmd:"" help:"Verify, export and checkpoint the audit log." config:"Storage"`
 	Completion     completionCommand     `cmd:"" help:"Print a script that completes commands and flags in a shell." config:""`
 	Version        versionCommand        `cmd:"" help:"Print the version." config:""`
@@ -57,6 +59,16 @@ func (c *cli) act(ctx context.Context, process string, do func(*app.App) error) 
 	}
 	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
 	return do(a)
+}
+
+// connect is act for a command that uses credentials at their own servers.
+func (c *cli) connect(ctx context.Context, process string, do func(*app.App) error) error {
+	return c.act(ctx, process, func(a *app.App) error {
+		if err := a.OpenConnections(); err != nil {
+			return err
+		}
+		return do(a)
+	})
 }
 
 // look opens the database for a command that only reads. It needs no root key.

@@ -15,6 +15,8 @@ type credentialCommand struct {
 	List    listCredentialsCommand   `cmd:"" help:"List an organization's credentials."`
 	Show    showCredentialCommand    `cmd:"" help:"Show what is known of one credential, deleted or not."`
 	Restore restoreCredentialCommand `cmd:"" help:"Bring a deleted credential back."`
+	Test    testCredentialCommand    `cmd:"" help:"Test whether a credential opens what it is for." config:"Storage,Outbound"`
+	Rotate  rotateCredentialCommand  `cmd:"" help:"Change a password or key at the far end." config:"Storage,Outbound"`
 }
 
 // Help implements kong.HelpProvider.

@@ -64,6 +64,11 @@ type (
 		StatusSince    *time.Time `json:"status_since"`
 		LastRefreshed  *time.Time `json:"last_refreshed_at"`
 		NextRefresh    *time.Time `json:"next_refresh_at"`
+		Health         string     `json:"health"`
+		LastChecked    *time.Time `json:"last_checked_at"`
+		NextCheck      *time.Time `json:"next_check_at"`
+		LastRotated    *time.Time `json:"last_rotated_at"`
+		NextRotation   *time.Time `json:"next_rotation_at"`
 	}
 )
 
@@ -96,6 +101,8 @@ func credentialOf(c strongroom.Credential) credentialJSON {
 		Status: string(c.Status), Version: c.Version, ModifiedBy: c.ModifiedBy, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 		ExpiresAt: c.ExpiresAt, LastUsedAt: c.LastUsedAt, DeletedAt: c.DeletedAt, AccountEmail: c.AccountEmail,
 		StatusReason: string(c.Renewal.Reason), StatusSince: c.Renewal.Since, LastRefreshed: c.LastRefreshedAt, NextRefresh: c.Renewal.NextAt,
+		Health: healthText(c.Health.State), LastChecked: c.LastCheckedAt, NextCheck: c.Health.NextAt,
+		LastRotated: c.Rotation.LastAt, NextRotation: c.Rotation.NextAt,
 	}
 }
 

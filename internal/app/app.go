@@ -8,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -19,9 +20,12 @@ import (
 	"strongroom/internal/catalog"
 	"strongroom/internal/connect"
 	"strongroom/internal/custody"
+	"strongroom/internal/health"
 	"strongroom/internal/httpapi"
 	"strongroom/internal/identity"
+	"strongroom/internal/outbound"
 	"strongroom/internal/refresh"
+	"strongroom/internal/rotate"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 	"strongroom/internal/telemetry"
@@ -38,9 +42,13 @@ type App struct {
 	// Refresh and OAuth are there once Handler has been called.
 	Refresh *refresh.Service
 	OAuth   *connect.Service
-	Catalog *catalog.Catalog
-	Metrics *telemetry.Metrics
-	Log     *slog.Logger
+	// Health tests connections, Rotation changes secrets at the far end: once Handler or
+	// OpenConnections has been called.
+	Health   *health.Service
+	Rotation *rotate.Service
+	Catalog  *catalog.Catalog
+	Metrics  *telemetry.Metrics
+	Log      *slog.Logger
 
 	clock   strongroom.Clock
 	sealer  *seal.Sealer
@@ -166,9 +174,12 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 	if err := a.openOAuth(); err != nil {
 		return nil, err
 	}
+	if err := a.OpenConnections(); err != nil {
+		return nil, err
+	}
 	readAhead := custody.ReadAhead{Store: a.Store}
 	return httpapi.New(httpapi.Options{
-		Credentials: a.Credentials, Accounts: a.Accounts, OAuth: a.OAuth, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
+		Credentials: a.Credentials, Accounts: a.Accounts, OAuth: a.OAuth, Connections: a.Health, Rotations: a.Rotation, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
 		Authenticator: identity.New(readAhead, issuers, a.clock), ReadAhead: readAhead,
 		Checks: []httpapi.Check{
 			{Name: "database", Ready: a.Store.Ready},
@@ -185,7 +196,7 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 }
 
 func (a *App) openIssuers() ([]*identity.Issuer, error) {
-	client := &http.Client{Timeout: issuerTimeout}
+	client := operatorDialer().HTTPClient(outbound.HTTPOptions{Timeout: issuerTimeout})
 	var opened []*identity.Issuer
 	for _, i := range a.Config.Issuers {
 		issuer, err := i.open(client, a.clock, a.Log)
@@ -197,11 +208,17 @@ func (a *App) openIssuers() ([]*identity.Issuer, error) {
 	return opened, nil
 }
 
+// operatorDialer is the guarded dialer for addresses that the operator has configured and
+// no user can: to name one is to allow it, wherever it is.
+func operatorDialer() *outbound.Dialer {
+	return outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}})
+}
+
 func (a *App) startTracing(ctx context.Context) error {
 	if a.Config.OTLPEndpoint == "" {
 		return nil
 	}
-	tracer, stop, err := telemetry.StartTracing(ctx, a.Config.OTLPEndpoint, Version())
+	tracer, stop, err := telemetry.StartTracing(ctx, operatorDialer().HTTPClient(outbound.HTTPOptions{}), a.Config.OTLPEndpoint, Version())
 	if err != nil {
 		return err
 	}

@@ -32,10 +32,14 @@ type Config struct {
 	TrustedProxies []netip.Prefix `help:"Proxies whose X-Forwarded-For is believed." placeholder:"CIDR" group:"Server"`
 	ShutdownGrace  time.Duration  `help:"How long requests in flight may go on after a signal to stop." default:"20s" group:"Server"`
 
-	PublicURL      string         `help:"Where browsers reach this server, as https://strongroom.example.com; OAuth providers send them back there." placeholder:"URL" group:"OAuth"`
-	AllowRedirects []string       `help:"Where browsers may be sent once an account is connected: each URL allows itself and what is below its path." name:"allow-redirect" placeholder:"URL" group:"OAuth"`
-	RefreshTimeout time.Duration  `help:"How long a provider may take to answer when a token is renewed." default:"15s" group:"OAuth"`
-	RefreshWorkers int            `help:"Tokens renewed at once ahead of their end; 0: none are, and a read renews what it needs." default:"32" group:"OAuth"`
+	PublicURL       string        `help:"Where browsers reach this server, as https://strongroom.example.com; OAuth providers send them back there." placeholder:"URL" group:"OAuth"`
+	AllowRedirects  []string      `help:"Where browsers may be sent once an account is connected: each URL allows itself and what is below its path." name:"allow-redirect" placeholder:"URL" group:"OAuth"`
+	RefreshTimeout  time.Duration `help:"How long a provider may take to answer when a token is renewed." default:"15s" group:"OAuth"`
+	RefreshWorkers  int           `help:"Tokens renewed at once ahead of their end; 0: none are, and a read renews what it needs." default:"32" group:"OAuth"`
+	CheckWorkers    int           `help:"Credentials tested at once on schedule; 0: none are, and a test is made on demand alone." default:"16" group:"Health"`
+	CheckEvery      time.Duration `help:"Interval of scheduled tests of a credential that works; 0: each provider's own." default:"0" group:"Health"`
+	RotationWorkers int           `help:"Rotations worked on at once without anybody asking; 0: none are, and one that was interrupted waits for somebody to resume it." default:"4" group:"Health"`
+
 	AllowAddresses []netip.Prefix `help:"Addresses that may be called although they are private, local or special; none of them may otherwise." placeholder:"CIDR" group:"Outbound"`
 	// Environment is what the operator's OAuth clients are read from; nil: the process's.
 	Environment []string `kong:"-"`
@@ -130,6 +134,7 @@ func (c Config) validateServer(fail func(string, ...any)) {
 		fail("--body-bytes must be at least 1024, --header-bytes at least 4096, --concurrent at least 1")
 	}
 	c.validateOAuth(fail)
+	c.validateHealth(fail)
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -172,6 +177,15 @@ func (c Config) validateOAuth(fail func(string, ...any)) {
 	}
 	if c.RefreshWorkers < 0 || c.RefreshWorkers > 1024 {
 		fail("--refresh-workers must be from 0 to 1024")
+	}
+}
+
+func (c Config) validateHealth(fail func(string, ...any)) {
+	if c.CheckWorkers < 0 || c.CheckWorkers > 1024 || c.RotationWorkers < 0 || c.RotationWorkers > 256 {
+		fail("--check-workers must be from 0 to 1024, --rotation-workers from 0 to 256")
+	}
+	if c.CheckEvery != 0 && (c.CheckEvery < time.Minute || c.CheckEvery > 30*24*time.Hour) {
+		fail("--check-every must be 0 (each provider's own) or from 1m to 720h")
 	}
 }
 

@@ -35,7 +35,7 @@ func (a *App) openOAuth() error {
 	if err != nil {
 		return err
 	}
-	dialer := outbound.New(outbound.Options{Allow: a.Config.AllowAddresses})
+	dialer := a.dialer()
 	provider := endpoint.New(endpoint.Options{HTTP: dialer.HTTPClient(outbound.HTTPOptions{}), Clock: a.clock, Log: a.Log})
 	limits := gate.New(a.clock, gate.Options{})
 	a.Refresh = refresh.New(refresh.Options{

@@ -63,6 +63,12 @@ func (a *App) runBackground(ctx context.Context) *sync.WaitGroup {
 	if a.Config.RefreshWorkers > 0 {
 		running.Go(func() { a.Refresh.RunAhead(ctx, a.Config.RefreshWorkers) })
 	}
+	if a.Config.CheckWorkers > 0 {
+		running.Go(func() { a.Health.RunDue(ctx, a.Config.CheckWorkers) })
+	}
+	if a.Config.RotationWorkers > 0 {
+		running.Go(func() { a.Rotation.RunDue(ctx, a.Config.RotationWorkers) })
+	}
 	return &running
 }
 

@@ -37,6 +37,7 @@ func (t *tour) say(format string, args ...any) { _, _ = fmt.Fprintf(t.screen, fo
 func (t *tour) show(ctx context.Context) error {
 	t.say("Strongroom dev\n\n   Server      %s\n   Handbook    %s/docs\n   Log         %s\n   Tokens      %s\n",
 		t.url, t.url, t.home.path(logFile), t.home.path(stateFile))
+	t.say("   Outbound    connection tests and providers may be on this machine (127.0.0.0/8, ::1) here; strongroom serve refuses that unless told\n")
 	for _, note := range t.notes {
 		t.say("   Note        %s\n", note)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -24,11 +25,42 @@ func wireCredential(c strongroom.Credential) api.Credential {
 		ID: c.ID.String(), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, ModifiedBy: c.ModifiedBy.String(),
 		Name: c.Name, Provider: c.Provider, UserID: optionalID(c.UserID), GoogleEmail: googleEmail(c), AccountEmail: c.AccountEmail,
 		CredentialType: string(c.Type), Status: string(c.Status), Version: c.Version, ExpiresAt: c.ExpiresAt, Scopes: c.Scopes,
-		LastUsedAt: c.LastUsedAt, LastCheckedAt: c.LastCheckedAt, LastCheck: c.LastCheck,
+		LastUsedAt: c.LastUsedAt, LastCheckedAt: c.LastCheckedAt, LastCheck: wireLastCheck(c.LastCheck),
 		LastRefreshedAt: c.LastRefreshedAt, RefreshError: c.RefreshError,
 		StatusSince: c.Renewal.Since, StatusReason: text(string(c.Renewal.Reason)), NextRefreshAt: c.Renewal.NextAt,
+		Health: text(string(c.Health.State)), NextCheckAt: c.Health.NextAt, KnownHost: text(c.Health.KnownHost),
+		RotationPolicy: wirePolicy(c.Rotation.RotationPolicy), LastRotatedAt: c.Rotation.LastAt, NextRotationAt: c.Rotation.NextAt,
 	}
 }
+
+// wireLastCheck returns the stored result as the list of tests has it; nil where there is none.
+func wireLastCheck(stored json.RawMessage) *api.CredentialCheck {
+	var c strongroom.Check
+	if len(stored) == 0 || json.Unmarshal(stored, &c) != nil || c.At.IsZero() {
+		return nil
+	}
+	wire := wireCheck(c)
+	return &wire
+}
+
+// wirePolicy returns nil for a credential that has none.
+func wirePolicy(p strongroom.RotationPolicy) *api.RotationPolicy {
+	if p == (strongroom.RotationPolicy{}) {
+		return nil
+	}
+	return &api.RotationPolicy{MaxAgeHours: hours(p.MaxAge), GraceHours: hours(p.Grace)}
+}
+
+// hours returns nil for 0, which stands for none.
+func hours(d time.Duration) *int {
+	if d == 0 {
+		return nil
+	}
+	n := int(d / time.Hour)
+	return &n
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // googleProvider is the one whose accounts have a field of their own in the contract.
 const googleProvider = "google"

@@ -16,10 +16,13 @@ import (
 
 const securityUser, securityKey = "user", "apiKey"
 
+// schemasPath is where the document keeps the schemas that it shares.
+const schemasPath = "#/components/schemas/"
+
 // newDocument begins the OpenAPI document, and the registry of the schemas it shares
 // with the checks of requests.
 func newDocument(version, prefix string) (huma.Registry, *huma.OpenAPI) {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry(schemasPath, huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[api.SecretObject](), reflect.TypeFor[map[string]any]())
 	registry.RegisterTypeAlias(reflect.TypeFor[api.SecretString](), reflect.TypeFor[string]())
 	document := &huma.OpenAPI{
@@ -131,6 +134,25 @@ func (s *server) openAnswers() {
 	for name, schema := range s.registry.Map() {
 		if schema.Type == huma.TypeObject && !sent[name] {
 			schema.AdditionalProperties = true
+			allowNull(schema, s.registry.TypeFromRef(schemasPath+name))
+		}
+	}
+}
+
+// allowNull lets be null what may be, beside the plain members, of which the generator knows
+// it: objects, and texts of which all values are listed.
+func allowNull(schema *huma.Schema, t reflect.Type) {
+	for _, field := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property := schema.Properties[name]
+		switch {
+		case property == nil || field.Type.Kind() != reflect.Pointer:
+		case property.Ref != "":
+			schema.Properties[name] = &huma.Schema{
+				OneOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: field.Tag.Get("doc"),
+			}
+		case len(property.Enum) > 0:
+			property.Enum = append(property.Enum, nil)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (s *server) finish(ctx context.Context, r *http.Request, rec *recorder, x *
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("request_id", x.requestID), slog.String("method", method), slog.String("route", route),
-		slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("address", x.address.String()))
+		slog.Int("status", rec.status), slog.Float64("duration_ms", milliseconds(took)), slog.String("address", x.address.String()))
 	if x.caller.Kind != "" {
 		attrs = append(attrs, slog.String("principal_kind", string(x.caller.Kind)),
 			slog.String("principal_id", x.caller.ID.String()), slog.String("organization_id", x.caller.OrganizationID.String()))

@@ -21,8 +21,9 @@ func init() {
 // it knows which of their names may be told.
 const secretMember = "credentials"
 
-// decodeJSON reads one JSON value and nothing behind it, numbers as json.Number. A
-// member that is there twice is refused: readers differ in which of the two counts, and
+// decodeJSON reads one JSON value and nothing behind it, to be held against a schema:
+// numbers are float64, or json.Number where they are too large for that, which is none to a
+// schema. A member that is there twice is refused: readers differ in which of the two counts, and
 // what one has checked another would use.
 func decodeJSON(body []byte) (any, error) {
 	if !utf8.Valid(body) || !json.Valid(body) {
@@ -38,6 +39,11 @@ func decodeValue(d *json.Decoder, at []any) (any, error) {
 	token, err := d.Token()
 	if err != nil {
 		return nil, errBadJSON()
+	}
+	if n, ok := token.(json.Number); ok {
+		if f, err := n.Float64(); err == nil {
+			return f, nil
+		}
 	}
 	switch token {
 	case json.Delim('{'):

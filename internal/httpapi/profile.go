@@ -18,6 +18,8 @@ func (s *server) operations() []operation {
 	all = append(all, s.accountOperations()...)
 	all = append(all, s.oauthOperations()...)
 	all = append(all, s.keyOperations()...)
+	all = append(all, s.connectionOperations()...)
+	all = append(all, s.rotationOperations()...)
 	return append(all,
 		operation{method: http.MethodGet, path: "/integrations/catalog", id: "catalog", tag: "Catalog", summary: "List the providers",
 			description: "Every provider that credentials can be stored for, with the JSON Schema of each credential type.",

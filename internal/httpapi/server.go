@@ -51,6 +51,8 @@ type Options struct {
 	Credentials   strongroom.CredentialService
 	Accounts      strongroom.ServiceAccountService
 	OAuth         strongroom.OAuthService
+	Connections   strongroom.ConnectionService
+	Rotations     strongroom.RotationService
 	Audit         strongroom.AuditService
 	Catalog       *catalog.Catalog
 	Authenticator Authenticator

@@ -32,6 +32,9 @@ type Metrics struct {
 	keyTime     *prometheus.HistogramVec
 	refreshes   *prometheus.CounterVec
 	refreshTime *prometheus.HistogramVec
+	checks      *prometheus.CounterVec
+	checkTime   *prometheus.HistogramVec
+	rotations   *prometheus.CounterVec
 }
 
 // New returns metrics that count from zero. version is the binary's.
@@ -53,11 +56,14 @@ func New(version string) *Metrics {
 		keyTime:      histograms("key_service_duration_seconds", "How long the keeper took.", requestBuckets, "operation"),
 		refreshes:    counters("oauth_refreshes_total", "Attempts to renew a token; reason is empty for those that did.", "provider", "reason"),
 		refreshTime:  histograms("oauth_refresh_duration_seconds", "How long attempts to renew a token took.", requestBuckets, "provider"),
+		checks:       counters("checks_total", "Tests of connections; code is empty for those that went well.", "provider", "trigger", "code"),
+		checkTime:    histograms("check_duration_seconds", "How long tests of connections took.", requestBuckets, "provider"),
+		rotations:    counters("rotation_steps_total", "Steps of rotations by the state they led to; code says why one came to nothing.", "method", "state", "code"),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "The binary's version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(m.requests, m.requestTime, m.inFlight, m.authFailures, m.limited, m.acts, m.auditBatch, m.auditEvents,
-		m.auditTime, m.storeTime, m.storeErrors, m.keyCalls, m.keyTime, m.refreshes, m.refreshTime, build,
+		m.auditTime, m.storeTime, m.storeErrors, m.keyCalls, m.keyTime, m.refreshes, m.refreshTime, m.checks, m.checkTime, m.rotations, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -125,6 +131,17 @@ func (m *Metrics) KeyService(operation string, took time.Duration, err error) {
 func (m *Metrics) Refresh(provider string, reason strongroom.StatusReason, took time.Duration) {
 	m.refreshes.WithLabelValues(provider, string(reason)).Inc()
 	m.refreshTime.WithLabelValues(provider).Observe(took.Seconds())
+}
+
+// Check counts a test of a connection.
+func (m *Metrics) Check(provider string, trigger strongroom.CheckTrigger, r strongroom.CheckResult, took time.Duration) {
+	m.checks.WithLabelValues(provider, string(trigger), string(r.Code)).Inc()
+	m.checkTime.WithLabelValues(provider).Observe(took.Seconds())
+}
+
+// Rotation counts a step of a rotation.
+func (m *Metrics) Rotation(method string, state strongroom.RotationState, code strongroom.CheckCode) {
+	m.rotations.WithLabelValues(method, string(state), string(code)).Inc()
 }
 
 func result(err error) string {

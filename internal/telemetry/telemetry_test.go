@@ -1,8 +1,10 @@
 package telemetry_test
 
 import (
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,7 +65,7 @@ func TestSpansAreSentToTheEndpointBeforeTheEnd(t *testing.T) {
 		received <- r.URL.Path + " " + string(body)
 	}))
 	defer collector.Close()
-	tracer, stop, err := telemetry.StartTracing(t.Context(), collector.URL, "v1")
+	tracer, stop, err := telemetry.StartTracing(t.Context(), collector.Client(), collector.URL, "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,5 +76,39 @@ func TestSpansAreSentToTheEndpointBeforeTheEnd(t *testing.T) {
 	}
 	if got := <-received; !strings.Contains(got, "/v1/traces") || !strings.Contains(got, "GET /api/x/{id}") {
 		t.Errorf("the collector got %q", got)
+	}
+}
+
+func TestCredentialsAreCountedByStateOnceAMinute(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	asked, broken := 0, error(nil)
+	m := telemetry.New("v1")
+	m.ObserveStates(&telemetry.States{
+		Clock: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Count: func(context.Context) ([]strongroom.HealthCount, error) {
+			asked++
+			return []strongroom.HealthCount{
+				{Provider: "sftp", Status: strongroom.StatusActive, Health: strongroom.HealthFailing, Count: 3},
+				{Provider: "google", Status: strongroom.StatusNeedsReauth, Count: 2},
+			}, broken
+		},
+	})
+	for range 3 {
+		text := scrape(t, m)
+		for _, want := range []string{
+			`strongroom_credentials{health="failing",provider="sftp",status="active"} 3`,
+			`strongroom_credentials{health="unknown",provider="google",status="needs_reauth"} 2`,
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the metrics lack %s", want)
+			}
+		}
+	}
+	if asked != 1 {
+		t.Errorf("counted %d times for three looks within a minute", asked)
+	}
+	now, broken = now.Add(time.Minute), errors.New("the database is away")
+	if text := scrape(t, m); asked != 2 || strings.Contains(text, "strongroom_credentials{") {
+		t.Errorf("after a minute, with the database away: counted %d times; metrics:\n%s", asked, text)
 	}
 }

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,16 +14,16 @@ import (
 )
 
 // StartTracing returns a tracer that sends spans to an OTLP/HTTP endpoint (a URL such as
-// http://collector:4318), and the function that sends what is left and ends it. An
-// endpoint that is away costs spans, never requests.
-func StartTracing(ctx context.Context, endpoint, version string) (trace.Tracer, func(context.Context) error, error) {
+// http://collector:4318) by the client, and the function that sends what is left and ends
+// it. An endpoint that is away costs spans, never requests.
+func StartTracing(ctx context.Context, client *http.Client, endpoint, version string) (trace.Tracer, func(context.Context) error, error) {
 	// The endpoint is a base (OpenTelemetry's OTEL_EXPORTER_OTLP_ENDPOINT); the exporter
 	// takes the URL of the signal.
 	signal, err := url.JoinPath(endpoint, "v1", "traces")
 	if err != nil {
 		return nil, nil, fmt.Errorf("the endpoint for traces is no URL: %w", err)
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(signal))
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(signal), otlptracehttp.WithHTTPClient(client))
 	if err != nil {
 		return nil, nil, fmt.Errorf("traces cannot be sent to the configured endpoint: %w", err)
 	}

@@ -98,6 +98,32 @@ callback-plugin              -        400    400  400   400   400   400    400  
 list-oauth-clients           -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
 set-oauth-client             -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
 delete-oauth-client          -        401    401  404   403f  403f  403f   403u 403u   403u   403u 400
+test-postgres-connection     -        401    401  200   200   200   200    200  403f   200    200  400
+test-sftp-connection         -        401    401  200   200   200   200    200  403f   200    200  400
+test-stored-postgres-connection mine  401    401  400   400   403f  403f   400  400    400    400  400
+test-stored-postgres-connection foreign 401  401  404   404   404   404    404  404    404    404  400
+test-credential              mine     401    401  200   200   403f  403f   200  200    200    200  400
+test-credential              theirs   401    401  200   403f  200   403f   200  403f   403f   200  400
+test-credential              foreign  401    401  404   404   404   404    404  404    404    404  400
+list-credential-checks       mine     401    401  200   200   200   200    200  200    200    200  400
+list-credential-checks       theirs   401    401  200   200   200   200    200  403f   403f   200  400
+list-credential-checks       foreign  401    401  404   404   404   404    404  404    404    404  400
+rotate-credential            mine     401    401  400   400   403f  403f   403f 403f   400    403f 400
+rotate-credential            theirs   401    401  400   403f  400   403f   403f 403f   403f   403f 400
+rotate-credential            foreign  401    401  404   404   404   404    403f 403f   404    403f 400
+list-credential-rotations    mine     401    401  200   200   200   200    200  200    200    200  400
+list-credential-rotations    theirs   401    401  200   200   200   200    200  403f   403f   200  400
+list-credential-rotations    foreign  401    401  404   404   404   404    404  404    404    404  400
+resume-rotation              mine     401    401  404   404   403f  403f   403f 403f   404    403f 400
+resume-rotation              theirs   401    401  404   403f  404   403f   403f 403f   403f   403f 400
+resume-rotation              foreign  401    401  404   404   404   404    403f 403f   404    403f 400
+abandon-rotation             mine     401    401  404   404   403f  403f   403f 403f   404    403f 400
+abandon-rotation             theirs   401    401  404   403f  404   403f   403f 403f   403f   403f 400
+abandon-rotation             foreign  401    401  404   404   404   404    403f 403f   404    403f 400
+set-rotation-policy          mine     401    401  400   400   403f  403f   403f 403f   400    403f 400
+set-rotation-policy          theirs   401    401  400   403f  400   403f   403f 403f   403f   403f 400
+set-rotation-policy          foreign  401    401  404   404   404   404    403f 403f   404    403f 400
+list-rotations               -        401    401  200   403f  403f  403f   200  403f   403f   200  400
 catalog                      -        401    401  200   200   200   200    200  200    200    200  400
 who-am-i                     -        401    401  200   200   200   200    200  200    200    200  400
 list-audit-events            -        401    401  200   403f  403f  403f   403u 403u   403u   403u 400
@@ -117,6 +143,9 @@ var bodies = map[string]object{
 	"create-api-key":             {"name": "new"}, "update-api-key": {"name": "renamed"},
 	"authorize-integration-plugin": {"redirect_to": allowedRedirect, "integration_name": "new"},
 	"authorize-plugin":             {"redirect_to": allowedRedirect, "integration_name": "new", "provider_name": "google_oauth"},
+	"test-postgres-connection":     {"host": "127.0.0.1", "username": "u", "password": canary + "tried", "database": "d"},
+	"test-sftp-connection":         {"host": "127.0.0.1", "username": "u", "auth_type": "password", "password": canary + "tried"},
+	"set-rotation-policy":          {"max_age_hours": 24},
 	"set-oauth-client":             {"client_id": "own-client", "client_secret": canary + "client"},
 }
 
@@ -134,6 +163,9 @@ func (b *board) query(op operation, behind, resource string) string {
 	}
 	return ""
 }
+
+// unknownRotation is nobody's.
+const unknownRotation = "0199c3a8-0000-7000-8000-00000000ffff"
 
 const allowedRedirect = "https://app.contract.test/connected"
 
@@ -206,7 +238,7 @@ func (b *board) path(op operation, resource string) string {
 		}
 		return strings.NewReplacer("{provider}", provider, "{plugin_name}", "google", "{provider_name}", "google").Replace(op.path)
 	}
-	return strings.NewReplacer("{provider}", "google", "{credential_id}", b.credentials[resource], "{id}", b.accounts[resource], "{key_id}", b.keys[resource]).Replace(op.path)
+	return strings.NewReplacer("{provider}", "google", "{credential_id}", b.credentials[resource], "{id}", b.accounts[resource], "{key_id}", b.keys[resource], "{rotation_id}", unknownRotation).Replace(op.path)
 }
 
 // state is everything that both organizations and the operator have, ciphertext included,

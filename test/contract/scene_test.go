@@ -143,7 +143,7 @@ func (w who) sign(r apptest.Request) apptest.Request {
 // sftp is the body that stores an SFTP password.
 func sftp(name, password string) object {
 	return object{"name": name, "provider": "sftp", "credential_type": "user_password", "credentials": object{
-		"host": "sftp.example.com", "username": "upload", "password": canary + password}}
+		"host": "127.0.0.1", "username": "upload", "password": canary + password}}
 }
 
 // google is the body that stores OAuth tokens.

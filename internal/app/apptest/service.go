@@ -89,7 +89,9 @@ func parse(args ...string) (app.Config, error) {
 		return c, err
 	}
 	// Tests come from one address, and fast.
-	args = append([]string{"--addr", "127.0.0.1:0", "--user-rate", "0", "--failure-rate", "0"}, args...)
+	args = append([]string{"--addr", "127.0.0.1:0", "--user-rate", "0", "--failure-rate", "0",
+		// What comes due by itself is for the tests that are about it.
+		"--check-workers", "0", "--rotation-workers", "0"}, args...)
 	_, err = parser.Parse(args)
 	return c.WithDefaults(), err
 }
