@@ -3,6 +3,7 @@ package seal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"strongroom/secret"
@@ -17,6 +18,9 @@ var (
 	ErrUnknownKey = errors.New("sealed under an organization key that does not exist")
 	// ErrKeeper: the keeper of the root key is closed, out of reach or refuses to work.
 	ErrKeeper = errors.New("keeper of the root key cannot be used")
+	// ErrRefused comes with ErrKeeper where a key service answers and says no: the key is
+	// disabled or gone, or may not be used by this process. To ask again changes nothing.
+	ErrRefused = errors.New("refused")
 	// ErrWrongRoot: the organization key was wrapped by another root key than the
 	// keeper's. The text has both fingerprints.
 	ErrWrongRoot = errors.New("wrong root key")
@@ -29,6 +33,12 @@ const (
 	// MaxAssociated is the longest associated data in bytes; it may be empty.
 	MaxAssociated = 1024
 )
+
+// Away tells whether an error says that the keeper could not be asked, so that asking
+// again later may help.
+func Away(err error) bool {
+	return errors.Is(err, ErrKeeper) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrTampered)
+}
 
 // Keeper wraps small key material with a root key that it never shows. It is safe
 // for concurrent use; package sealtest has the suite that every keeper passes.
@@ -45,7 +55,20 @@ type Keeper interface {
 	Close() error
 }
 
-// OpenKeeper opens the keeper that the location names:
+var errClosed = fmt.Errorf("%w: it is closed", ErrKeeper)
+
+// checkWrap holds what every keeper is given to wrap to its bounds.
+func checkWrap(key, associated []byte) error {
+	if len(key) == 0 || len(key) > MaxKey {
+		return fmt.Errorf("%w: a key to wrap has 1 to %d bytes, this one %d", ErrKeeper, MaxKey, len(key))
+	}
+	if len(associated) > MaxAssociated {
+		return fmt.Errorf("%w: associated data has at most %d bytes, this has %d", ErrKeeper, MaxAssociated, len(associated))
+	}
+	return nil
+}
+
+// OpenKeeper opens the keeper that the location names, of those that ask nobody else:
 //
 //	file:PATH   a file with a root key in text form, readable by its owner alone; a
 //	            bare PATH is one too
@@ -66,7 +89,7 @@ func OpenKeeper(_ context.Context, url string) (Keeper, error) {
 	case scheme == "env":
 		return openLocal(readEnvironment(rest))
 	}
-	return nil, errors.New(`unknown kind of root key; the known ones are "file:PATH" and "env:NAME"`)
+	return nil, errors.New(`unknown kind of root key; the known ones are "file:PATH", "env:NAME", "awskms://…", "gcpkms://…", "azurekeyvault://…" and "hashivault://…"`)
 }
 
 func openLocal(text secret.Value, err error) (Keeper, error) {

@@ -104,7 +104,7 @@ func TestOpenKeeperRefuses(t *testing.T) {
 	t.Setenv("ROOT_MISTYPED", rootPrefix+canary[1:]+"A")
 	for _, c := range []struct{ name, url, says string }{
 		{"an empty location", "", "file:PATH"},
-		{"an unknown scheme", "awskms://key", `the known ones are "file:PATH" and "env:NAME"`},
+		{"an unknown scheme", "ftp://key", `the known ones are "file:PATH", "env:NAME"`},
 		{"a scheme in capitals", "FILE:/tmp/key", "unknown kind"},
 		{"the key itself as a location", string(good), "the root key itself"},
 		{"the key itself as a variable's name", "env:" + string(good), "the root key itself"},

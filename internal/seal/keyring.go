@@ -39,6 +39,8 @@ type keyring struct {
 	mu    sync.Mutex
 	cache *cache
 	loads map[keyID]*load
+	// sweeping tells that a timer is set that drops keys which nobody asks for any more.
+	sweeping bool
 }
 
 // load is one key on its way; key and err are set when done is closed.
@@ -160,9 +162,13 @@ func keeperError(doing string, err error) error {
 
 // once returns the cached key, or the result of the one load that is under way for all
 // who wait. The load is nobody's own: it goes on when the caller who began it is gone.
+//
+// A cached key that is due for renewal is returned at once, and renewed behind the
+// caller's back.
 func (r *keyring) once(ctx context.Context, id keyID, fetch func(context.Context) (organizationKey, error)) (organizationKey, error) {
 	r.mu.Lock()
-	if key, found := r.cache.get(id); found {
+	key, renew, found := r.cache.get(id, r.clock())
+	if found && !renew {
 		r.mu.Unlock()
 		return key, nil
 	}
@@ -173,6 +179,9 @@ func (r *keyring) once(ctx context.Context, id keyID, fetch func(context.Context
 		go r.run(context.WithoutCancel(ctx), id, l, fetch)
 	}
 	r.mu.Unlock()
+	if found {
+		return key, nil
+	}
 	select {
 	case <-l.done:
 		return l.key, l.err
@@ -193,11 +202,46 @@ func (r *keyring) run(ctx context.Context, id keyID, l *load, fetch func(context
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if l.err == nil {
-			r.cache.put(keyID{id.organization, l.key.version}, l.key)
+		switch {
+		case l.err == nil:
+			r.cache.put(keyID{id.organization, l.key.version}, l.key, r.clock())
+			r.sweep()
+		case isRefusal(l.err):
+			r.cache.remove(id)
 		}
 		delete(r.loads, id)
 		close(l.done)
 	}()
 	l.key, l.err = fetch(ctx)
+}
+
+// isRefusal tells whether a renewal was answered with no. That is believed at once, so that
+// a root key which is disabled takes effect; from a service that does not answer, or a
+// store, nothing follows.
+func isRefusal(err error) bool {
+	for _, no := range []error{ErrRefused, ErrTampered, ErrUnknownKey, ErrWrongRoot} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep has keys dropped at their maximum age though nobody asks for them. It is for use
+// under the lock.
+func (r *keyring) sweep() {
+	if r.sweeping || r.cache.maxAge == 0 {
+		return
+	}
+	next, any := r.cache.expire(r.clock())
+	if !any {
+		return
+	}
+	r.sweeping = true
+	time.AfterFunc(next, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.sweeping = false
+		r.sweep()
+	})
 }

@@ -65,11 +65,8 @@ func (l *Local) Wrap(ctx context.Context, key, associated []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	if len(key) == 0 || len(key) > MaxKey {
-		return nil, fmt.Errorf("%w: a key to wrap has 1 to %d bytes, this one %d", ErrKeeper, MaxKey, len(key))
-	}
-	if len(associated) > MaxAssociated {
-		return nil, fmt.Errorf("%w: associated data has at most %d bytes, this has %d", ErrKeeper, MaxAssociated, len(associated))
+	if err := checkWrap(key, associated); err != nil {
+		return nil, err
 	}
 	wrapped := make([]byte, 1, 1+len(key)+aead.Overhead())
 	wrapped[0] = wrapFormat
@@ -108,7 +105,7 @@ func (l *Local) open(ctx context.Context) (cipher.AEAD, error) {
 	}
 	aead := l.aead.Load()
 	if aead == nil {
-		return nil, fmt.Errorf("%w: it is closed", ErrKeeper)
+		return nil, errClosed
 	}
 	return *aead, nil
 }

@@ -29,13 +29,19 @@ type Sealer struct {
 	ring *keyring
 }
 
-// New makes a sealer. observe may be nil. Closing the keeper stays the caller's.
+// New makes a sealer that keeps organization keys for as long as there is room. observe
+// may be nil. Closing the keeper stays the caller's.
 func New(keeper Keeper, keys KeyStore, clock strongroom.Clock, observe Observe) *Sealer {
 	if observe == nil {
 		observe = func(string, time.Duration, error) {}
 	}
 	return &Sealer{ring: newKeyring(keeper, keys, clock, observe)}
 }
+
+// ForgetAfter sets how long an organization's key stays in memory at most; it is renewed
+// behind the callers' backs from half of that on, as long as it is used. 0, from which a
+// sealer starts: no limit. It is for use before the first Seal and Open.
+func (s *Sealer) ForgetAfter(maxAge time.Duration) { s.ring.cache.maxAge = maxAge }
 
 // Seal encrypts under the organization's newest key, which it makes where there is
 // none. The result is 37 bytes longer than the plaintext. Errors: ErrKeeper,
