@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -50,20 +51,27 @@ type App struct {
 	Metrics  *telemetry.Metrics
 	Log      *slog.Logger
 
-	clock   strongroom.Clock
-	sealer  *seal.Sealer
-	tracer  trace.Tracer
-	closers []func(context.Context) error
+	clock strongroom.Clock
+	// patience is how long a key service that is away is waited for; 0: without end.
+	patience time.Duration
+	sealer   *seal.Sealer
+	tracer   trace.Tracer
+	closers  []func(context.Context) error
 }
 
 // Open opens everything that acts on credentials. process says what runs ("serve",
-// "credential restore"), for the audit log. Close ends it.
+// "credential restore"), for the audit log. A key service that is away is waited for a few
+// seconds. Close ends it.
 func Open(ctx context.Context, c Config, process string, logger *slog.Logger) (*App, error) {
+	return open(ctx, c, process, logger, keyPatience)
+}
+
+func open(ctx context.Context, c Config, process string, logger *slog.Logger, patience time.Duration) (*App, error) {
 	if err := c.Validate(false); err != nil {
 		return nil, err
 	}
 	silenceStandardLog()
-	a := &App{Config: c, Metrics: telemetry.New(Version()), Log: logger, clock: systemClock}
+	a := &App{Config: c, Metrics: telemetry.New(Version()), Log: logger, clock: systemClock, patience: patience}
 	steps := []func(context.Context) error{
 		a.openCatalog, a.openKeeper, a.openStore, a.checkInstallation,
 		func(ctx context.Context) error { return a.openAudit(ctx, process) },
@@ -98,16 +106,6 @@ func (a *App) onClose(f func(context.Context) error) { a.closers = append(a.clos
 func (a *App) openCatalog(context.Context) (err error) {
 	a.Catalog, err = catalog.Load(a.Config.Catalog)
 	return err
-}
-
-func (a *App) openKeeper(ctx context.Context) error {
-	keeper, err := seal.OpenKeeper(ctx, a.Config.RootKey)
-	if err != nil {
-		return err
-	}
-	a.Keeper = keeper
-	a.onClose(func(context.Context) error { return keeper.Close() })
-	return nil
 }
 
 func (a *App) openStore(ctx context.Context) error {
@@ -155,6 +153,7 @@ func (a *App) checkpointSink() (io.Writer, error) {
 
 func (a *App) openAuthorities() {
 	a.sealer = seal.New(a.Keeper, custody.OrganizationKeys(a.Store, a.Audit, a.clock), a.clock, a.Metrics.KeyService)
+	a.sealer.ForgetAfter(a.Config.KeyMaxAge)
 	a.Credentials = custody.New(custody.Options{
 		Store: a.Store, Audit: a.Audit, Sealer: a.sealer, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act,
 		Limits: store.CredentialLimits{PerProvider: a.Config.CredentialsPerProvider, PerUser: a.Config.CredentialsPerUser},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"strongroom/internal/seal"
 	"strongroom/internal/store"
 	"strongroom/internal/store/sqlite"
 )
@@ -31,7 +30,7 @@ func openStore(ctx context.Context, c Config, readOnly bool, observe func(string
 // one is trusted because the root key opens its private half, so that a key slipped into
 // the database verifies nothing.
 func VerificationKeys(ctx context.Context, c Config, s store.Keys) (map[uuid.UUID]ed25519.PublicKey, error) {
-	keeper, err := seal.OpenKeeper(ctx, c.RootKey)
+	keeper, err := openKeeper(ctx, c.RootKey, nil, keyPatience)
 	if err != nil {
 		return nil, err
 	}

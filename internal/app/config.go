@@ -18,10 +18,11 @@ import (
 // Config is everything that can be set, in one definition: the command line makes flags,
 // STRONGROOM_… variables and the keys of the configuration file from it.
 type Config struct {
-	Data        string `help:"Directory that strongroom dev made; stands for its database, root key and JWT secret." type:"path" placeholder:"DIR" group:"Storage"`
-	DatabaseURL string `help:"The database: sqlite:PATH." placeholder:"URL" group:"Storage"`
-	RootKey     string `help:"The root key: file:PATH or env:NAME. Make one with strongroom keys generate." placeholder:"URL" group:"Storage"`
-	Catalog     string `help:"Directory with the operator's own provider definitions (*.yaml)." type:"path" placeholder:"DIR" group:"Storage"`
+	Data        string        `help:"Directory that strongroom dev made; stands for its database, root key and JWT secret." type:"path" placeholder:"DIR" group:"Storage"`
+	DatabaseURL string        `help:"The database: sqlite:PATH." placeholder:"URL" group:"Storage"`
+	RootKey     string        `help:"The root key: file:PATH or env:NAME, made with strongroom keys generate; or one in a key service: awskms://KEY?region=REGION, gcpkms://projects/…/cryptoKeys/KEY, azurekeyvault://VAULT.vault.azure.net/keys/NAME, hashivault://NAME?address=URL." placeholder:"URL" group:"Storage"`
+	KeyMaxAge   time.Duration `help:"How long an organization's key stays in memory; from half of that on it is unwrapped anew, as long as it is used. 0: no limit." default:"2h" group:"Storage"`
+	Catalog     string        `help:"Directory with the operator's own provider definitions (*.yaml)." type:"path" placeholder:"DIR" group:"Storage"`
 
 	Issuers Issuers `help:"Whose JWTs are accepted; may be given several times. As key=value pairs: issuer, audience (both required), then jwks_url, or secret_file (HS256), or neither for OIDC discovery; claim_user, claim_organization, claim_role, claim_email name the claims as dotted paths." name:"issuer" sep:"none" placeholder:"issuer=URL,audience=NAME,…" group:"Identity"`
 
@@ -113,6 +114,9 @@ func (c Config) Validate(serving bool) error {
 	}
 	if c.RootKey == "" {
 		fail("no root key is configured: make one with `strongroom keys generate > root.key`, and set --root-key file:root.key (STRONGROOM_ROOT_KEY)")
+	}
+	if c.KeyMaxAge != 0 && c.KeyMaxAge < time.Minute {
+		fail("--key-max-age must be at least 1m, or 0: no limit")
 	}
 	if serving {
 		c.validateServer(fail)

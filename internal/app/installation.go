@@ -45,17 +45,23 @@ func (a *App) install(ctx context.Context) (store.Installation, error) {
 	return installation, err
 }
 
-// signer returns the newest audit signing key, or makes the first.
-func (a *App) signer(ctx context.Context) (audit.Signer, error) {
+// signer returns the newest audit signing key, or makes the first. The keeper is asked
+// here for the first time: a root key that only looks like the right one ends the start.
+func (a *App) signer(ctx context.Context) (signer audit.Signer, err error) {
 	keys, err := a.Store.SigningKeys(ctx)
 	if err != nil {
 		return audit.Signer{}, fmt.Errorf("the audit signing keys cannot be read: %w", err)
 	}
-	if len(keys) == 0 {
-		return a.newSigner(ctx)
-	}
-	private, err := openSigningKey(ctx, a.Keeper, keys[0])
-	return audit.Signer{KeyID: keys[0].ID, Key: private}, err
+	err = a.whileAway(ctx, func(ctx context.Context) (err error) {
+		if len(keys) == 0 {
+			signer, err = a.newSigner(ctx)
+			return err
+		}
+		private, err := openSigningKey(ctx, a.Keeper, keys[0])
+		signer = audit.Signer{KeyID: keys[0].ID, Key: private}
+		return err
+	})
+	return signer, err
 }
 
 func (a *App) newSigner(ctx context.Context) (audit.Signer, error) {

@@ -115,7 +115,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		// second; a tenth of a read's CPU is saved for about 5 MB.
 		debug.SetGCPercent(gcPercent)
 	}
-	a, err := Open(ctx, c, "serve", log)
+	a, err := open(ctx, c, "serve", log, 0)
 	if err != nil {
 		return err
 	}
