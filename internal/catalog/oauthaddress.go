@@ -74,6 +74,8 @@ func parseAddress(text string) (*url.URL, string) {
 	return u, ""
 }
 
+// loopback is the rule of outbound.IsLoopbackHost, which a package that must not reach
+// net/http cannot import.
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

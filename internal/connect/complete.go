@@ -184,7 +184,9 @@ func (s *Service) keep(ctx context.Context, caller strongroom.Caller, f store.OA
 	if a, err := mail.ParseAddress(email); err == nil && a.Address == email && len(email) <= maxEmail {
 		extra["email"] = email
 	}
-	merge := func(old secret.Value) (secret.Value, error) { return s.merge(old, t, issued, expiresAt, extra, f.Scopes) }
+	merge := func(old secret.Value) (secret.Value, error) {
+		return s.merge(old, t, issued, expiresAt, extra, f.Scopes)
+	}
 	if f.CredentialID != nil {
 		return s.Credentials.Reconnect(ctx, caller, *f.CredentialID, f.ClientID, merge)
 	}

@@ -121,7 +121,7 @@ func (s *Service) startChecks(c *strongroom.Credential, now time.Time) {
 		return
 	}
 	if _, ok := p.TestOf(c.Type); ok {
-		due := now.Add(firstCheckAfter + time.Duration(s.Jitter()*float64(firstCheckSpread)))
+		due := strongroom.Timestamp(now.Add(firstCheckAfter + time.Duration(s.Jitter()*float64(firstCheckSpread))))
 		c.Health.NextAt = &due
 	}
 }

@@ -2,9 +2,10 @@
 // machine, and judges the address first.
 //
 // It owns the guarded dialer, which HTTP, SSH and PostgreSQL share, the HTTP client on
-// top of it, and the names of the ways in which a connection fails. Hosts come from
-// users (a server to test, a token endpoint), and the service stands where users do
-// not: without a guard it would knock for them on the doors of its own network.
+// top of it, the names of the ways in which a connection fails, and which hosts are this
+// machine. Hosts come from users (a server to test, a token endpoint), and the service
+// stands where users do not: without a guard it would knock for them on the doors of its
+// own network.
 //
 //	host name ─► resolver ─► address ─► socket ─► Judge ─► connect
 //	                                                └─► BlockedError

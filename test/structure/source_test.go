@@ -92,7 +92,7 @@ var revealers = map[string]string{
 	"internal/probe/sftp_data.go":        "a stored credential is read to be tested",
 	"internal/probe/ssh_auth.go":         "the password goes to the server",
 	"internal/probe/web/data.go":         "a stored credential is read to be tested",
-	"internal/probe/web/request.go":      "keys, tokens and client secrets go to the server",
+	"internal/probe/web/request.go":      "keys, tokens and passwords go to the server",
 	"internal/probe/web/details.go":      "what a server says is held against what it was sent",
 	"internal/sshkey/private.go":         "the private key is opened",
 	"internal/probe/postgres_rewrite.go": "a connection string is given its new password",

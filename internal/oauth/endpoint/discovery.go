@@ -3,13 +3,13 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"strongroom"
 	"strongroom/internal/catalog"
 	"strongroom/internal/oauth"
+	"strongroom/internal/outbound"
 	"strongroom/secret"
 )
 
@@ -135,10 +135,5 @@ func usable(address string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && outbound.IsLoopbackHost(u.Hostname())
 }

@@ -3,8 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
@@ -104,14 +102,11 @@ func hint(k key) string {
 
 // answered says what is known of an answer whose error code is not.
 func answered(status int) *failure.Error {
-	number := " (HTTP status " + strconv.Itoa(status) + ")"
-	switch {
-	case status == http.StatusTooManyRequests:
-		return &failure.Error{Code: strongroom.CheckProtocol, Message: busy}
-	case status >= 500:
-		return &failure.Error{Code: strongroom.CheckProtocol, Message: "Amazon SES is out of order" + number + "; try again later"}
-	case status >= 300:
-		return &failure.Error{Code: strongroom.CheckProtocol, Message: "Amazon SES refused the request, and not for a known reason" + number + "; check the region, and what stands between this service and AWS"}
+	if f := failure.Status(status, "Amazon SES"); f != nil {
+		return f
+	}
+	if status >= 300 {
+		return &failure.Error{Code: strongroom.CheckProtocol, Message: "Amazon SES refused the request, and not for a known reason" + failure.Number(status) + "; check the region, and what stands between this service and AWS"}
 	}
 	return errAnswer
 }

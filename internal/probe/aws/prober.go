@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"time"
 
 	"strongroom"
@@ -69,12 +68,9 @@ func (p *Prober) SES(ctx context.Context, t strongroom.CredentialType, data secr
 	recorder := phases.New(p.clock)
 	found, err := p.test(ctx, recorder, t, data)
 	result := strongroom.CheckResult{Success: err == nil, Message: found.message, Details: found.details, Phases: recorder.End()}
-	var failed *failure.Error
-	switch {
-	case errors.As(err, &failed):
+	if err != nil {
+		failed := failure.Of(err)
 		result.Code, result.Message = failed.Code, failed.Message
-	case err != nil:
-		result.Code, result.Message = strongroom.CheckProtocol, stranger
 	}
 	return result
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"strongroom"
+	"strongroom/internal/outbound"
 	"strongroom/internal/probe/failure"
 )
 
@@ -28,25 +29,19 @@ func accountAddress(scheme, account, suffix string) (*url.URL, error) {
 	return readAddress(scheme + "://" + account + ".blob." + cmp.Or(suffix, defaultSuffix))
 }
 
-// readAddress reads an address that a secret may be sent to.
+// readAddress reads an address that a secret may be sent to. On this machine it may be an
+// emulator's, which speaks plain HTTP.
 func readAddress(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.User != nil, u.Opaque != "", u.Fragment != "", !hostForm.MatchString(u.Hostname()):
 		return nil, errAddress
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()):
 		return nil, errPlain
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, errAddress
 	}
 	return u, nil
-}
-
-// isLoopback tells whether a host is this machine, where the emulator speaks plain HTTP.
-// Whether that is connected to is for the guard to say.
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
 // split takes the account's name, and in the path-style form of emulators the segment that

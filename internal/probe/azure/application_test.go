@@ -99,8 +99,8 @@ func TestAnApplicationThatIsRefusedIsToldWhy(t *testing.T) {
 		asked  int
 	}{
 		"another secret":      {func(*authority, *storage) {}, byApplication().with(members{"client_secret": "wrong-one"}), strongroom.CheckAuth, "client secret is wrong", "connect tls login", 0},
-		"another application": {func(*authority, *storage) {}, byApplication().with(members{"client_id": "x"}), strongroom.CheckAuth, "not known in this directory", "connect tls login", 0},
-		"another tenant":      {func(*authority, *storage) {}, byApplication().with(members{"tenant_id": "contoso.example"}), strongroom.CheckAuth, "directory is not known", "connect tls login", 0},
+		"another application": {func(*authority, *storage) {}, byApplication().with(members{"client_id": "x"}), strongroom.CheckAuth, "does not know the application in this tenant", "connect tls login", 0},
+		"another tenant":      {func(*authority, *storage) {}, byApplication().with(members{"tenant_id": "contoso.example"}), strongroom.CheckAuth, "does not know the tenant", "connect tls login", 0},
 		// The storage account's answer names another resource, which no token is asked for.
 		"a token of another directory": {func(a *authority, _ *storage) { a.token = "other" }, byApplication(), strongroom.CheckAuth, "does not take the application's token", "connect tls login operation", 1},
 		"no role":                      {func(_ *authority, s *storage) { s.unlisted = true }, byApplication(), strongroom.CheckPermission, "Storage Blob Data Reader", "connect tls login operation", 1},
@@ -140,9 +140,9 @@ func TestAnAuthorityThatGivesNoTokenIsToldApart(t *testing.T) {
 		says   string
 	}{
 		"the secret has expired":              {refuses(401, `{"error":"invalid_client","error_codes":[7000222]}`), strongroom.CheckAuth, "has expired"},
-		"the tenant's form is wrong":          {refuses(400, `{"error":"invalid_request","error_codes":[900023]}`), strongroom.CheckAuth, "neither the UUID nor a domain"},
+		"the tenant's form is wrong":          {refuses(400, `{"error":"invalid_request","error_codes":[900023]}`), strongroom.CheckAuth, "must be its UUID or one of its domains"},
 		"there is no principal":               {refuses(400, `{"error":"invalid_client","error_codes":[7000229]}`), strongroom.CheckAuth, "no service principal"},
-		"the application is off":              {refuses(400, `{"error":"unauthorized_client","error_codes":[7000112]}`), strongroom.CheckAuth, "switched off"},
+		"the application is off":              {refuses(400, `{"error":"unauthorized_client","error_codes":[7000112]}`), strongroom.CheckAuth, "is disabled"},
 		"a policy blocks it":                  {refuses(400, `{"error":"access_denied","error_codes":[53003]}`), strongroom.CheckPermission, "Conditional Access"},
 		"a code that is not known":            {refuses(400, `{"error":"invalid_client","error_codes":[7000299]}`), strongroom.CheckAuth, "(AADSTS7000299)"},
 		"a code of another sort":              {refuses(400, `{"error":"invalid_client","error_codes":["`+clientSecret+`"]}`), strongroom.CheckAuth, "refused the application;"},

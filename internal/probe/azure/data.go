@@ -25,13 +25,11 @@ var (
 	errContainer = &failure.Error{Code: strongroom.CheckProtocol, Message: "The container's name must have 3 to 63 lower-case letters, digits and single hyphens; correct it"}
 	errOther     = &failure.Error{Code: strongroom.CheckProtocol, Message: "The SAS URL is of another container than the one that is named; correct one of them"}
 	errKey       = &failure.Error{Code: strongroom.CheckAuth, Message: "The account key is not base64; copy the whole key"}
-	errTenant    = &failure.Error{Code: strongroom.CheckAuth, Message: "The tenant ID must be the directory's UUID or one of its domains; correct it"}
 )
 
 var (
 	accountForm   = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 	containerForm = regexp.MustCompile(`^(\$root|\$web|\$logs|[a-z0-9](-?[a-z0-9]){2,62})$`)
-	tenantForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
 )
 
 // data is a stored credential of any type.
@@ -142,11 +140,8 @@ func (d data) named(key, sas string) (*target, error) {
 
 func (d data) forApplication() (*target, error) {
 	t, err := d.named("", "")
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !tenantForm.MatchString(d.TenantID):
-		return nil, errTenant
 	}
 	t.application = &application{d.TenantID, d.ClientID, d.ClientSecret, authority(d.EndpointSuffix)}
 	return t, nil

@@ -33,7 +33,7 @@ func TestDataThatCannotWorkIsSaidWithoutConnecting(t *testing.T) {
 		"a suffix with a port and a path":   {"api_key", byKey().with(members{"endpoint_suffix": "x:y/z"}), strongroom.CheckProtocol, "address cannot be read"},
 		"a container's name that is none":   {"api_key", byKey().with(members{"container": "../" + sigCanary}), strongroom.CheckProtocol, "container's name"},
 		"a key that is not base64":          {"api_key", byKey().with(members{"account_key": "canarySecret~8Q.abcdefgh"}), strongroom.CheckAuth, "not base64"},
-		"a tenant that is a path":           {"client_credentials", byApplication().with(members{"tenant_id": "../x"}), strongroom.CheckAuth, "tenant ID"},
+		"a tenant that is a path":           {"client_credentials", byApplication().with(members{"tenant_id": "../x"}), strongroom.CheckAuth, "tenant_id must be"},
 		"a signature without sig":           {"api_key", bySAS("sv=2024-11-04&sp=r").with(in), strongroom.CheckAuth, "signature cannot be read"},
 		"a signature that is no query":      {"api_key", bySAS("sig=%zz").with(in), strongroom.CheckAuth, "signature cannot be read"},
 		"a container's, which is not named": {"api_key", bySAS(sas(ofContainer)), strongroom.CheckProtocol, "none is named"},

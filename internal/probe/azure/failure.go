@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -127,11 +126,11 @@ func (t *target) unauthorized() *failure.Error {
 // other says what is known of an answer whose error code is not. The code is not shown: the
 // host is of a user's choice, and could write anything there.
 func (t *target) other(r *azcore.ResponseError) *failure.Error {
-	number := " (HTTP status " + strconv.Itoa(r.StatusCode) + ")"
-	switch {
-	case r.StatusCode >= 500:
-		return &failure.Error{Code: strongroom.CheckProtocol, Message: busy + number}
-	case r.StatusCode >= 300 && r.StatusCode < 400:
+	if f := failure.Status(r.StatusCode, "Azure Blob Storage"); f != nil {
+		return f
+	}
+	number := failure.Number(r.StatusCode)
+	if r.StatusCode >= 300 && r.StatusCode < 400 {
 		return &failure.Error{Code: strongroom.CheckProtocol, Message: "The server at " + t.service.Host + " redirects to another address" + number + ", which is not followed; check the address"}
 	}
 	return &failure.Error{Code: strongroom.CheckProtocol, Message: stranger + number}

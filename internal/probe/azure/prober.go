@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"errors"
 	"net/http"
 	"time"
 
@@ -74,15 +73,12 @@ func (p *Prober) Blob(ctx context.Context, t strongroom.CredentialType, data sec
 	if target != nil {
 		result.Details = target.details()
 	}
-	var failed *failure.Error
-	switch {
-	case err == nil:
-		result.Message, result.Details["can_list"] = found.message, found.listed
-	case errors.As(err, &failed):
+	if err != nil {
+		failed := failure.Of(err)
 		result.Code, result.Message = failed.Code, failed.Message
-	default:
-		result.Code, result.Message = errAnswer.Code, errAnswer.Message
+		return result
 	}
+	result.Message, result.Details["can_list"] = found.message, found.listed
 	return result
 }
 

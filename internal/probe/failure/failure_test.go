@@ -152,6 +152,34 @@ func TestWhatIsNoConnectionsErrorIsToldApart(t *testing.T) {
 	}
 }
 
+func TestStatusesThatMeanTheSameEverywhereHaveASentence(t *testing.T) {
+	for status, says := range map[int]string{
+		429: server + " is asked too often (HTTP status 429)",
+		500: server + " is out of order (HTTP status 500)",
+		503: server + " is out of order (HTTP status 503)",
+	} {
+		if f := failure.Status(status, server); f == nil || f.Code != strongroom.CheckProtocol || !strings.Contains(f.Message, says) {
+			t.Errorf("%d is %v, want %q", status, f, says)
+		}
+	}
+	for _, status := range []int{200, 302, 400, 401, 403, 404, 428, 430, 499} {
+		if f := failure.Status(status, server); f != nil {
+			t.Errorf("%d is %v, want nothing", status, f)
+		}
+	}
+}
+
+func TestAnErrorThatIsNoFailureIsNotRepeated(t *testing.T) {
+	known := &failure.Error{Code: strongroom.CheckAuth, Message: "The key is wrong"}
+	if f := failure.Of(fmt.Errorf("x: %w", known)); f != known {
+		t.Errorf("%v, want the one that is wrapped", f)
+	}
+	f := failure.Of(errors.New("canary"))
+	if f.Code != strongroom.CheckProtocol || f.Message == "" || strings.Contains(f.Message, "canary") {
+		t.Errorf("%s: %q", f.Code, f.Message)
+	}
+}
+
 func TestAnErrorIsItsSentence(t *testing.T) {
 	var err error = &failure.Error{Code: strongroom.CheckAuth, Message: "The key is wrong"}
 	if err.Error() != "The key is wrong" {

@@ -16,9 +16,6 @@ import (
 	"strongroom/internal/probe/phases"
 )
 
-// maxBody is how much of an answer is read, in bytes.
-const maxBody = 64 << 10
-
 // party is who is asked, as sentences name it.
 type party struct {
 	// name begins sentences: "Microsoft Graph".
@@ -36,11 +33,11 @@ type answer struct {
 	header http.Header
 	// body is what was read, if anything; broken says why that is not all of it.
 	body   []byte
-	broken *failed
+	broken error
 }
 
 // send makes a request, and reads the body where that is wanted.
-func (t *test) send(request *http.Request, from party, phase string, wanted bool) (answer, *failed) {
+func (t *test) send(request *http.Request, from party, phase string, wanted bool) (answer, error) {
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), phases.Trace(t.phases, phase)))
 	response, err := t.client.Do(request)
 	if err != nil {
@@ -51,11 +48,7 @@ func (t *test) send(request *http.Request, from party, phase string, wanted bool
 	if !wanted {
 		return a, nil
 	}
-	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-	switch {
-	case len(a.body) > maxBody:
-		a.broken = &failed{strongroom.CheckProtocol, from.name + " sent far more than such an answer holds; " + from.address}
-	case err != nil:
+	if a.body, err = io.ReadAll(response.Body); err != nil {
 		a.broken = from.lost(err, "broke its answer off in the middle; try again")
 	}
 	return a, nil
@@ -63,33 +56,32 @@ func (t *test) send(request *http.Request, from party, phase string, wanted bool
 
 // lost says why there is no answer, or not all of one; otherwise is what the party did where
 // that is not the connection's fault.
-func (p party) lost(err error, otherwise string) *failed {
+func (p party) lost(err error, otherwise string) error {
 	if result, ok := failure.Connection(err, p.name); ok {
-		return &failed{result.Code, result.Message}
+		return &failure.Error{Code: result.Code, Message: result.Message}
 	}
-	return &failed{strongroom.CheckProtocol, p.name + " " + otherwise}
+	return &failure.Error{Code: strongroom.CheckProtocol, Message: p.name + " " + otherwise}
 }
 
 // refuses says what a status means that is not the one hoped for.
-func (p party) refuses(status int) *failed {
-	n := " (status " + strconv.Itoa(status) + ")"
+func (p party) refuses(status int) error {
+	if f := failure.Status(status, p.name); f != nil {
+		return f
+	}
+	n := failure.Number(status)
 	switch {
 	case status == http.StatusUnauthorized:
-		return &failed{strongroom.CheckAuth, p.name + " refused " + p.shown + n + "; " + p.refused}
+		return &failure.Error{Code: strongroom.CheckAuth, Message: p.name + " refused " + p.shown + n + "; " + p.refused}
 	case status == http.StatusForbidden:
-		return &failed{strongroom.CheckPermission, p.name + " does not allow this with " + p.shown + n + "; give it the permission, or use another"}
-	case status == http.StatusTooManyRequests:
-		return &failed{strongroom.CheckProtocol, p.name + " is asked too often and asks to come back later" + n + "; wait before the next test"}
-	case status >= 500:
-		return &failed{strongroom.CheckProtocol, p.name + " answered with a failure of its own" + n + "; try again later"}
+		return &failure.Error{Code: strongroom.CheckPermission, Message: p.name + " does not allow this with " + p.shown + n + "; give it the permission, or use another"}
 	case status >= 300 && status < 400:
-		return &failed{strongroom.CheckProtocol, p.name + " redirects to another address" + n + ", and no secret is sent there; " + p.address}
+		return &failure.Error{Code: strongroom.CheckProtocol, Message: p.name + " redirects to another address" + n + ", and no secret is sent there; " + p.address}
 	}
-	return &failed{strongroom.CheckProtocol, fmt.Sprintf("%s answered with status %d, which says nothing about %s; %s", p.name, status, p.shown, p.address)}
+	return &failure.Error{Code: strongroom.CheckProtocol, Message: fmt.Sprintf("%s answered with status %d, which says nothing about %s; %s", p.name, status, p.shown, p.address)}
 }
 
 // object returns the answer's members; it fails where the answer is no JSON object.
-func (p party) object(a answer) (map[string]json.RawMessage, *failed) {
+func (p party) object(a answer) (map[string]json.RawMessage, error) {
 	if a.broken != nil {
 		return nil, a.broken
 	}
@@ -98,9 +90,9 @@ func (p party) object(a answer) (map[string]json.RawMessage, *failed) {
 	case err == nil && members != nil:
 		return members, nil
 	case bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")):
-		return nil, &failed{strongroom.CheckProtocol, p.name + " answered with a web page in place of JSON; " + p.address}
+		return nil, &failure.Error{Code: strongroom.CheckProtocol, Message: p.name + " answered with a web page in place of JSON; " + p.address}
 	}
-	return nil, &failed{strongroom.CheckProtocol, p.name + " answered with something else than is expected; " + p.address}
+	return nil, &failure.Error{Code: strongroom.CheckProtocol, Message: p.name + " answered with something else than is expected; " + p.address}
 }
 
 // maxErrors is how many of an answer's errors are looked at.

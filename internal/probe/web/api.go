@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"strongroom"
+	"strongroom/internal/probe/failure"
 	"strongroom/secret"
 )
 
@@ -29,7 +30,7 @@ var apis = map[strongroom.CredentialType]party{
 
 const apiAddress = "check test_url"
 
-var errNoTest = &failed{strongroom.CheckProtocol, "There is no address to test the credential with; add test_url, an address that answers to it"}
+var errNoTest = &failure.Error{Code: strongroom.CheckProtocol, Message: "There is no address to test the credential with; add test_url, an address that answers to it"}
 
 // API tests data of the provider api_credential: it requests test_url with the key in its
 // header or query parameter, with basic authentication, or with the bearer token. The test
@@ -38,24 +39,24 @@ var errNoTest = &failed{strongroom.CheckProtocol, "There is no address to test t
 //
 // The detail is "status", a number. It ends after 15 s.
 func (p *Prober) API(ctx context.Context, t strongroom.CredentialType, data secret.Value) strongroom.CheckResult {
-	return p.run(ctx, func(ctx context.Context, run *test) (string, *failed) {
+	return p.run(ctx, func(ctx context.Context, run *test) (string, error) {
 		var d apiData
-		if why := read(data, &d); why != nil {
-			return "", why
+		if err := read(data, &d); err != nil {
+			return "", err
 		}
 		if d.TestURL == "" {
 			return "", errNoTest
 		}
-		request, why := newRequest(ctx, http.MethodGet, d.TestURL, nil)
-		if why != nil {
-			return "", why
+		request, err := newRequest(ctx, d.TestURL)
+		if err != nil {
+			return "", err
 		}
-		if why := d.sign(request, t); why != nil {
-			return "", why
+		if err := d.sign(request, t); err != nil {
+			return "", err
 		}
-		a, why := run.send(request, apis[t], phaseOperation, false)
-		if why != nil {
-			return "", why
+		a, err := run.send(request, apis[t], phaseOperation, false)
+		if err != nil {
+			return "", err
 		}
 		run.details["status"] = a.status
 		return judge(a.status, int(d.ExpectedStatus), apis[t])
@@ -63,7 +64,7 @@ func (p *Prober) API(ctx context.Context, t strongroom.CredentialType, data secr
 }
 
 // sign puts the secret where the API looks for it.
-func (d apiData) sign(request *http.Request, t strongroom.CredentialType) *failed {
+func (d apiData) sign(request *http.Request, t strongroom.CredentialType) error {
 	switch t {
 	case typeKey:
 		key := d.APIKey.Value
@@ -85,8 +86,8 @@ func (d apiData) sign(request *http.Request, t strongroom.CredentialType) *faile
 		setBasic(request, d.Username, d.Password.Value)
 		return nil
 	case typeOAuth:
-		if why := d.check(); why != nil {
-			return why
+		if err := d.check(); err != nil {
+			return err
 		}
 		return setHeader(request, "Authorization", "Bearer", d.AccessToken.Value)
 	}
@@ -94,12 +95,12 @@ func (d apiData) sign(request *http.Request, t strongroom.CredentialType) *faile
 }
 
 // judge compares the status with the one that is expected; 0: any of success.
-func judge(status, expected int, from party) (string, *failed) {
+func judge(status, expected int, from party) (string, error) {
 	switch {
 	case status == expected, expected == 0 && status >= 200 && status < 300:
 		return fmt.Sprintf("%s answered with status %d, as expected", from.name, status), nil
 	case status >= 200 && status < 300:
-		return "", &failed{strongroom.CheckProtocol, fmt.Sprintf("%s answered with status %d where %d is expected; check test_url and expected_status", from.name, status, expected)}
+		return "", &failure.Error{Code: strongroom.CheckProtocol, Message: fmt.Sprintf("%s answered with status %d where %d is expected; check test_url and expected_status", from.name, status, expected)}
 	}
 	return "", from.refuses(status)
 }

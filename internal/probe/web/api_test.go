@@ -74,12 +74,12 @@ func TestTheStatusThatIsExpected(t *testing.T) {
 		"404, and 200":         {200, 404, protocol, "status 200 where 404 is expected"},
 		"none, and 302":        {302, nil, protocol, "redirects"},
 		"none, and 304":        {304, nil, protocol, "redirects"},
-		"none, and 401":        {401, nil, auth, "refused the key (status 401)"},
-		"200, and 403":         {403, 200, permission, "does not allow this with the key (status 403)"},
+		"none, and 401":        {401, nil, auth, "refused the key (HTTP status 401)"},
+		"200, and 403":         {403, 200, permission, "does not allow this with the key (HTTP status 403)"},
 		"none, and 404":        {404, nil, protocol, "status 404, which says nothing about the key; check test_url"},
-		"401, and 403":         {403, 401, permission, "(status 403)"},
-		"none, and 429":        {429, nil, protocol, "asks to come back later"},
-		"200, and 500":         {500, 200, protocol, "a failure of its own"},
+		"401, and 403":         {403, 401, permission, "(HTTP status 403)"},
+		"none, and 429":        {429, nil, protocol, "is asked too often (HTTP status 429)"},
+		"200, and 500":         {500, 200, protocol, "is out of order (HTTP status 500)"},
 		"none, and beyond all": {999, nil, protocol, "status 999"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"strongroom"
+	"strongroom/internal/probe/failure"
 	"strongroom/secret"
 )
 
 var (
-	errData    = &failed{strongroom.CheckProtocol, "The credential's data does not fit its definition; store it again"}
-	errNoToken = &failed{strongroom.CheckAuth, "There is no access token to test; connect the account again"}
+	errData    = &failure.Error{Code: strongroom.CheckProtocol, Message: "The credential's data does not fit its definition; store it again"}
+	errNoToken = &failure.Error{Code: strongroom.CheckAuth, Message: "There is no access token to test; connect the account again"}
 )
 
 // tokenData are the members of OAuth data that a test reads; the tokens are fresh.
@@ -51,7 +52,7 @@ type apiData struct {
 }
 
 // read reads a credential's JSON into the data of its type.
-func read(data secret.Value, into any) *failed {
+func read(data secret.Value, into any) error {
 	if json.Unmarshal(data.Reveal(), into) != nil {
 		return errData
 	}
@@ -59,13 +60,13 @@ func read(data secret.Value, into any) *failed {
 }
 
 // check refuses a token that is none, or that is of no use by itself.
-func (d tokenData) check() *failed {
+func (d tokenData) check() error {
 	switch {
 	case d.AccessToken.Empty():
 		return errNoToken
 	// RFC 9449, section 5, and the type "mac" that RFC 6749, section 7.1, has as an example.
 	case strings.EqualFold(d.TokenType, "DPoP"), strings.EqualFold(d.TokenType, "mac"):
-		return &failed{strongroom.CheckProtocol, "The token works only together with a key that is not stored here; have the provider issue bearer tokens"}
+		return &failure.Error{Code: strongroom.CheckProtocol, Message: "The token works only together with a key that is not stored here; have the provider issue bearer tokens"}
 	}
 	return nil
 }

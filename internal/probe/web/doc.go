@@ -11,10 +11,10 @@
 //	  └─ what cannot work is said without connecting
 //
 // It owns what these requests look like, and what a status or a provider's error code
-// means as a sentence that a person can act on.
+// means as a sentence that a person can act on. The request for a token is package entra's.
 //
 // It refuses to follow redirects, which would carry the secret elsewhere, to ask twice, and
-// to read more than 64 KiB of an answer. It repeats no word of a provider's: error codes
+// to read more than 1 MiB of an answer. It repeats no word of a provider's: error codes
 // are looked up in tables, numbers are shown where they are numbers, and what is told of an
 // account or a site is bounded, cleaned, and left out where it holds what was sent.
 package web

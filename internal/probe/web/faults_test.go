@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,25 +21,27 @@ import (
 var needJSON = []string{"graph", "client secret", "userinfo"}
 
 func TestAnswersThatNoTestTakes(t *testing.T) {
+	// These have words of their own for an answer, and tests of those.
+	apart := map[string][]string{"a refusal without end": {"client secret"}, "a prohibition as a page": {"graph", "client secret"}}
 	page := "<!DOCTYPE html><title>" + canary + "</title>"
 	for name, tc := range map[string]struct {
 		answer http.HandlerFunc
 		code   strongroom.CheckCode
 		text   string
 	}{
-		"a redirect":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+canary, http.StatusFound) }, strongroom.CheckProtocol, "redirects to another address (status 302)"},
-		"a redirect without aim":  {says(308, "text/plain", canary), strongroom.CheckProtocol, "redirects to another address (status 308)"},
-		"too many requests":       {says(429, "application/json", `{"error":"`+canary+`"}`), strongroom.CheckProtocol, "asks to come back later (status 429)"},
-		"a failure":               {says(500, "text/html", page), strongroom.CheckProtocol, "a failure of its own (status 500)"},
-		"an overload":             {says(503, "text/html", page), strongroom.CheckProtocol, "a failure of its own (status 503)"},
+		"a redirect":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+canary, http.StatusFound) }, strongroom.CheckProtocol, "redirects to another address (HTTP status 302)"},
+		"a redirect without aim":  {says(308, "text/plain", canary), strongroom.CheckProtocol, "redirects to another address (HTTP status 308)"},
+		"too many requests":       {says(429, "application/json", `{"error":"`+canary+`"}`), strongroom.CheckProtocol, "is asked too often (HTTP status 429)"},
+		"a failure":               {says(500, "text/html", page), strongroom.CheckProtocol, "is out of order (HTTP status 500)"},
+		"an overload":             {says(503, "text/html", page), strongroom.CheckProtocol, "is out of order (HTTP status 503)"},
 		"a refusal as a page":     {says(401, "text/html", page), strongroom.CheckAuth, "refused"},
-		"a status of no meaning":  {says(418, "text/html", page), strongroom.CheckProtocol, "answered with status 418"},
-		"a refusal without end":   {says(401, "text/html", strings.Repeat(canary, 20000)), strongroom.CheckAuth, "refused"},
-		"a prohibition as a page": {says(403, "text/html", page), strongroom.CheckPermission, "(status 403)"},
+		"a status of no meaning":  {says(418, "text/html", page), strongroom.CheckProtocol, "status 418"},
+		"a refusal without end":   {says(401, "text/html", strings.Repeat(canary, 100_000)), strongroom.CheckAuth, "refused"},
+		"a prohibition as a page": {says(403, "text/html", page), strongroom.CheckPermission, "(HTTP status 403)"},
 	} {
 		for kind, test := range exchanges {
-			if name == "a prohibition as a page" && kind == "graph" {
-				continue // it has words of its own
+			if slices.Contains(apart[name], kind) {
+				continue
 			}
 			t.Run(name+" to "+kind, func(t *testing.T) {
 				s := newServer(t, tc.answer)
@@ -54,20 +57,25 @@ func TestAnswersThatNoTestTakes(t *testing.T) {
 func TestBodiesThatAreNoAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer http.HandlerFunc
-		text   string
+		// text is of the message, and login of that of the request for a token.
+		text, login string
 	}{
-		"a web page":              {says(200, "text/html", "\n<html>"+canary), "a web page in place of JSON"},
-		"nothing":                 {states(200, ""), "something else than is expected"},
-		"a list":                  {states(200, `["`+canary+`"]`), "something else than is expected"},
-		"null":                    {states(200, `null`), "something else than is expected"},
-		"half an object":          {states(200, `{"id":"`+canary), "something else than is expected"},
-		"more than is accepted":   {states(200, `{"id":"`+strings.Repeat(canary, 10000)+`"}`), "far more than such an answer holds"},
-		"a body without end":      {flood, "far more than such an answer holds"},
-		"less than was announced": {cut, "broke"},
+		"a web page":              {says(200, "text/html", "\n<html>"+canary), "a web page in place of JSON", "not Microsoft Entra"},
+		"nothing":                 {states(200, ""), "something else than is expected", "not Microsoft Entra"},
+		"a list":                  {states(200, `["`+canary+`"]`), "something else than is expected", "not Microsoft Entra"},
+		"null":                    {states(200, `null`), "something else than is expected", "not Microsoft Entra"},
+		"half an object":          {states(200, `{"id":"`+canary), "something else than is expected", "not Microsoft Entra"},
+		"more than is accepted":   {states(200, `{"id":"`+strings.Repeat(canary, 100_000)+`"}`), "sent more than a test reads", "sent more than a test reads"},
+		"a body without end":      {flood, "sent more than a test reads", "sent more than a test reads"},
+		"less than was announced": {cut, "broke", "broke"},
 	} {
 		for _, kind := range needJSON {
 			t.Run(name+" to "+kind, func(t *testing.T) {
-				wantFailure(t, exchanges[kind](background, t, newServer(t, tc.answer)), strongroom.CheckProtocol, tc.text)
+				want := tc.text
+				if kind == "client secret" {
+					want = tc.login
+				}
+				wantFailure(t, exchanges[kind](background, t, newServer(t, tc.answer)), strongroom.CheckProtocol, want)
 			})
 		}
 	}
@@ -226,8 +234,12 @@ func TestServersThatSpeakNoTLSOrNoHTTP(t *testing.T) {
 	}()
 	stranger := &server{Server: httptest.NewUnstartedServer(nil)}
 	stranger.URL = "http://" + l.Addr().String()
-	for _, r := range probes(t, proberOf(stranger, "127.0.0.0/8"), stranger.URL, everyKind...) {
-		wantFailure(t, r, strongroom.CheckProtocol, "did not answer as a web server does")
+	for kind, r := range probes(t, proberOf(stranger, "127.0.0.0/8"), stranger.URL, everyKind...) {
+		want := "did not answer as a web server does"
+		if kind == "client secret" {
+			want = "What answered is not Microsoft Entra"
+		}
+		wantFailure(t, r, strongroom.CheckProtocol, want)
 	}
 }
 
@@ -285,7 +297,7 @@ func TestPlainHTTPCarriesNoSecret(t *testing.T) {
 		wantPhases(t, r)
 	}
 	near := &server{}
-	near.Server = httptest.NewServer(near.record(states(200, `{"id":"1","access_token":"`+token+`"}`)))
+	near.Server = httptest.NewServer(near.record(states(200, `{"id":"1","token_type":"Bearer","access_token":"`+token+`"}`)))
 	defer near.Close()
 	for _, r := range probes(t, proberOf(near, "127.0.0.0/8"), near.URL, everyKind...) {
 		wantSuccessful(t, r)

@@ -10,6 +10,7 @@ import (
 
 	"strongroom"
 	"strongroom/internal/oauth"
+	"strongroom/internal/probe/failure"
 	"strongroom/secret"
 )
 
@@ -29,12 +30,12 @@ var (
 )
 
 var (
-	errSite = &failed{strongroom.CheckProtocol, "The site's address or ID is not one of SharePoint's; copy the address from the browser, as in https://contoso.sharepoint.com/sites/finance"}
+	errSite = &failure.Error{Code: strongroom.CheckProtocol, Message: "The site's address or ID is not one of SharePoint's; copy the address from the browser, as in https://contoso.sharepoint.com/sites/finance"}
 
-	errNoSite  = &failed{strongroom.CheckProtocol, "The site was not found; check site_url and site_id, or that the site still exists"}
-	errTenant  = &failed{strongroom.CheckProtocol, "Microsoft Graph does not know such a site in this tenant; check that the host in site_url is this tenant's SharePoint"}
-	errLicense = &failed{strongroom.CheckProtocol, "Microsoft Graph cannot look for sites in this tenant; check that the tenant has SharePoint Online, and the form of site_url"}
-	errLocked  = &failed{strongroom.CheckPermission, "The site is locked; a SharePoint administrator can unlock it"}
+	errNoSite  = &failure.Error{Code: strongroom.CheckProtocol, Message: "The site was not found; check site_url and site_id, or that the site still exists"}
+	errTenant  = &failure.Error{Code: strongroom.CheckProtocol, Message: "Microsoft Graph does not know such a site in this tenant; check that the host in site_url is this tenant's SharePoint"}
+	errLicense = &failure.Error{Code: strongroom.CheckProtocol, Message: "Microsoft Graph cannot look for sites in this tenant; check that the tenant has SharePoint Online, and the form of site_url"}
+	errLocked  = &failure.Error{Code: strongroom.CheckPermission, Message: "The site is locked; a SharePoint administrator can unlock it"}
 )
 
 // graphCall is what is asked of Microsoft Graph.
@@ -60,7 +61,7 @@ var callAccount = graphCall{path: "/me?$select=id,userPrincipalName,displayName"
 var callTenant = graphCall{path: "/organization?$select=id,displayName", id: "value.0.id", lax: true}
 
 // callSite asks for a site: by its address, by its id, or the tenant's first one.
-func callSite(address, id string) (graphCall, *failed) {
+func callSite(address, id string) (graphCall, error) {
 	place := "root"
 	switch {
 	case address != "":
@@ -116,49 +117,49 @@ func segment(s string) string { return signs.Replace(url.PathEscape(s)) }
 // Details are "account" (the user principal name), "tenant" (its name), or "site" (its
 // name) and "site_host", as far as Microsoft Graph tells them. It ends after 15 s.
 func (p *Prober) Graph(ctx context.Context, provider string, t strongroom.CredentialType, data secret.Value) strongroom.CheckResult {
-	return p.run(ctx, func(ctx context.Context, run *test) (string, *failed) {
+	return p.run(ctx, func(ctx context.Context, run *test) (string, error) {
 		var d graphData
-		if why := read(data, &d); why != nil {
-			return "", why
+		if err := read(data, &d); err != nil {
+			return "", err
 		}
-		if why := d.check(); why != nil {
-			return "", why
+		if err := d.check(); err != nil {
+			return "", err
 		}
 		from, call := graphForAccount, callAccount
 		if t == typeClientCredentials {
 			from, call = graphForApplication, callTenant
 		}
 		if provider == providerSharePoint {
-			var why *failed
-			if call, why = callSite(d.SiteURL, d.SiteID); why != nil {
-				return "", why
+			var err error
+			if call, err = callSite(d.SiteURL, d.SiteID); err != nil {
+				return "", err
 			}
 		}
-		request, why := newQuestion(ctx, p.graph+call.path, d.AccessToken.Value)
-		if why != nil {
-			return "", why
+		request, err := newQuestion(ctx, p.graph+call.path, d.AccessToken.Value)
+		if err != nil {
+			return "", err
 		}
 		return run.askGraph(request, from, call, d.AccessToken.Value)
 	})
 }
 
 // askGraph makes a call and keeps what it tells.
-func (t *test) askGraph(request *http.Request, from party, call graphCall, token secret.Value) (string, *failed) {
+func (t *test) askGraph(request *http.Request, from party, call graphCall, token secret.Value) (string, error) {
 	t.sent = append(t.sent, token)
-	a, why := t.send(request, from, phaseOperation, true)
+	a, err := t.send(request, from, phaseOperation, true)
 	switch {
-	case why != nil:
-		return "", why
+	case err != nil:
+		return "", err
 	case call.lax && a.status == http.StatusForbidden && slices.Contains(a.codes(), codeRequestDenied):
 		return "Microsoft Graph took the application's token; what the application may do there cannot be tested without doing it", nil
 	case a.status != http.StatusOK:
 		return "", call.refused(from, a)
 	}
-	if _, why := from.object(a); why != nil {
-		return "", why
+	if _, err := from.object(a); err != nil {
+		return "", err
 	}
 	if oauth.Member(a.body, call.id) == "" {
-		return "", &failed{strongroom.CheckProtocol, "What answered is not Microsoft Graph; " + from.address}
+		return "", &failure.Error{Code: strongroom.CheckProtocol, Message: "What answered is not Microsoft Graph; " + from.address}
 	}
 	return t.graphTold(call, a), nil
 }
@@ -187,19 +188,19 @@ const (
 )
 
 // refused says what an answer other than 200 means.
-func (c graphCall) refused(from party, a answer) *failed {
+func (c graphCall) refused(from party, a answer) error {
 	denied := slices.Contains(a.codes(), codeRequestDenied)
 	switch {
 	case a.status == http.StatusForbidden && denied:
-		return &failed{strongroom.CheckPermission, from.name + " does not allow this without the permission " + c.needs +
+		return &failure.Error{Code: strongroom.CheckPermission, Message: from.name + " does not allow this without the permission " + c.needs +
 			"; grant it in the app registration, have an administrator consent to it, and get a new token"}
 	case a.status == http.StatusForbidden && c.site:
-		return &failed{strongroom.CheckPermission, from.name + " denies access to the site; grant the permission " + c.needs +
+		return &failure.Error{Code: strongroom.CheckPermission, Message: from.name + " denies access to the site; grant the permission " + c.needs +
 			", or with Sites.Selected a role on this very site and name it as site_url, and check that the account may open it"}
 	case a.status == http.StatusForbidden && c.lax:
-		return &failed{strongroom.CheckPermission, from.name + " denies the application access; check that no policy of the tenant forbids it"}
+		return &failure.Error{Code: strongroom.CheckPermission, Message: from.name + " denies the application access; check that no policy of the tenant forbids it"}
 	case a.status == http.StatusForbidden:
-		return &failed{strongroom.CheckPermission, from.name + " denies access; connect again with the scope " + c.needs +
+		return &failure.Error{Code: strongroom.CheckPermission, Message: from.name + " denies access; connect again with the scope " + c.needs +
 			", and check that no policy of the tenant forbids it"}
 	case c.site && a.status == http.StatusNotFound:
 		return errNoSite

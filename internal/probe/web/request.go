@@ -2,32 +2,32 @@ package web
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"strongroom"
+	"strongroom/internal/outbound"
+	"strongroom/internal/probe/failure"
 	"strongroom/secret"
 )
 
 const userAgent = "strongroom"
 
 var (
-	errAddress = &failed{strongroom.CheckProtocol, "The address that is to be requested is none; correct it to one that begins with https://"}
-	errPlain   = &failed{strongroom.CheckTLS, "The address begins with http://, and the secret would go over the network unencrypted; use one that begins with https://"}
-	errHeader  = &failed{strongroom.CheckProtocol, "The header is not one that a key can be sent in; name another, such as X-API-Key"}
-	errText    = &failed{strongroom.CheckAuth, "The key or token holds characters that no header can carry, such as line breaks; store it again without them"}
+	errAddress = &failure.Error{Code: strongroom.CheckProtocol, Message: "The address that is to be requested is none; correct it to one that begins with https://"}
+	errPlain   = &failure.Error{Code: strongroom.CheckTLS, Message: "The address begins with http://, and the secret would go over the network unencrypted; use one that begins with https://"}
+	errHeader  = &failure.Error{Code: strongroom.CheckProtocol, Message: "The header is not one that a key can be sent in; name another, such as X-API-Key"}
+	errText    = &failure.Error{Code: strongroom.CheckAuth, Message: "The key or token holds characters that no header can carry, such as line breaks; store it again without them"}
 )
 
-// newRequest makes a request, and refuses an address to which no secret may go.
-func newRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, *failed) {
-	request, err := http.NewRequestWithContext(ctx, method, address, body)
+// newRequest makes a GET request, and refuses an address to which no secret may go.
+func newRequest(ctx context.Context, address string) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	switch {
 	case err != nil, request.URL.Hostname() == "", request.URL.User != nil:
 		return nil, errAddress
-	case request.URL.Scheme == "http" && !isLoopback(request.URL.Hostname()):
+	case request.URL.Scheme == "http" && !outbound.IsLoopbackHost(request.URL.Hostname()):
 		return nil, errPlain
 	case request.URL.Scheme != "http" && request.URL.Scheme != "https":
 		return nil, errAddress
@@ -36,33 +36,18 @@ func newRequest(ctx context.Context, method, address string, body io.Reader) (*h
 	return request, nil
 }
 
-// newQuestion makes a GET request for JSON with a bearer token (RFC 6750, section 2.1).
-func newQuestion(ctx context.Context, address string, token secret.Value) (*http.Request, *failed) {
-	request, why := newRequest(ctx, http.MethodGet, address, nil)
-	if why != nil {
-		return nil, why
+// newQuestion makes a request for JSON with a bearer token (RFC 6750, section 2.1).
+func newQuestion(ctx context.Context, address string, token secret.Value) (*http.Request, error) {
+	request, err := newRequest(ctx, address)
+	if err != nil {
+		return nil, err
 	}
 	request.Header.Set("Accept", "application/json")
 	return request, setHeader(request, "Authorization", "Bearer", token)
 }
 
-// newLogin makes the request for a token by client credentials (RFC 6749, section 4.4.2).
-func newLogin(ctx context.Context, address string, d secretData, scope string) (*http.Request, *failed) {
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "scope": {scope},
-		"client_id": {d.ClientID}, "client_secret": {string(d.ClientSecret.Reveal())},
-	}
-	request, why := newRequest(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
-	if why != nil {
-		return nil, why
-	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return request, nil
-}
-
 // setHeader puts a secret into a header, behind a prefix where there is one.
-func setHeader(request *http.Request, name, prefix string, value secret.Value) *failed {
+func setHeader(request *http.Request, name, prefix string, value secret.Value) error {
 	content := string(value.Reveal())
 	if prefix != "" {
 		content = prefix + " " + content
@@ -103,11 +88,4 @@ func canCarry(name string) bool {
 	return name != "" && !framing[http.CanonicalHeaderKey(name)] && !strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
-}
-
-// isLoopback tells whether a host is this machine. Whether that may be called is for the
-// guard to say.
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }

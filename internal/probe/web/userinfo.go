@@ -10,6 +10,7 @@ import (
 	"strongroom"
 	"strongroom/internal/catalog"
 	"strongroom/internal/oauth"
+	"strongroom/internal/probe/failure"
 	"strongroom/secret"
 )
 
@@ -25,9 +26,9 @@ var provider = party{"The provider", "the token",
 	"it has expired or was revoked: connect the account again", "check the userinfo endpoint in the provider's definition"}
 
 var (
-	errNoUserinfo = &failed{strongroom.CheckProtocol, "The provider's definition names no userinfo endpoint, so that there is nothing to test the token with; add one to the definition"}
-	errDisabled   = &failed{strongroom.CheckPermission, "An API that this needs is not enabled in the Google Cloud project of the OAuth client; enable it there, and wait a few minutes"}
-	errStated     = &failed{strongroom.CheckProtocol, "The provider answered with an error in place of the account; connect the account again"}
+	errNoUserinfo = &failure.Error{Code: strongroom.CheckProtocol, Message: "The provider's definition names no userinfo endpoint, so that there is nothing to test the token with; add one to the definition"}
+	errDisabled   = &failure.Error{Code: strongroom.CheckPermission, Message: "An API that this needs is not enabled in the Google Cloud project of the OAuth client; enable it there, and wait a few minutes"}
+	errStated     = &failure.Error{Code: strongroom.CheckProtocol, Message: "The provider answered with an error in place of the account; connect the account again"}
 )
 
 // UserInfo tests an access token by the definition's userinfo endpoint (OpenID Connect
@@ -37,20 +38,20 @@ var (
 // Details are "email" and "sub", as far as the provider tells them, and "scopes", those
 // that the token is stored with. It ends after 15 s.
 func (p *Prober) UserInfo(ctx context.Context, def catalog.OAuth, data secret.Value) strongroom.CheckResult {
-	return p.run(ctx, func(ctx context.Context, t *test) (string, *failed) {
+	return p.run(ctx, func(ctx context.Context, t *test) (string, error) {
 		var d tokenData
-		if why := read(data, &d); why != nil {
-			return "", why
+		if err := read(data, &d); err != nil {
+			return "", err
 		}
-		if why := d.check(); why != nil {
-			return "", why
+		if err := d.check(); err != nil {
+			return "", err
 		}
 		if def.UserinfoEndpoint == "" {
 			return "", errNoUserinfo
 		}
-		request, why := newQuestion(ctx, def.UserinfoEndpoint, d.AccessToken.Value)
-		if why != nil {
-			return "", why
+		request, err := newQuestion(ctx, def.UserinfoEndpoint, d.AccessToken.Value)
+		if err != nil {
+			return "", err
 		}
 		for name, value := range def.Headers {
 			request.Header.Set(name, value)
@@ -60,19 +61,19 @@ func (p *Prober) UserInfo(ctx context.Context, def catalog.OAuth, data secret.Va
 }
 
 // askProvider makes the request and keeps what it tells.
-func (t *test) askProvider(request *http.Request, def catalog.OAuth, d tokenData) (string, *failed) {
+func (t *test) askProvider(request *http.Request, def catalog.OAuth, d tokenData) (string, error) {
 	t.sent = append(t.sent, d.AccessToken.Value)
 	scopes := d.scopes(def)
-	a, why := t.send(request, provider, phaseOperation, true)
+	a, err := t.send(request, provider, phaseOperation, true)
 	switch {
-	case why != nil:
-		return "", why
+	case err != nil:
+		return "", err
 	case a.status != http.StatusOK:
 		return "", userinfoRefused(a, def, scopes)
 	}
-	members, why := provider.object(a)
-	if why != nil {
-		return "", why
+	members, err := provider.object(a)
+	if err != nil {
+		return "", err
 	}
 	switch stated := string(members["error"]); {
 	case string(members["ok"]) == "false", stated != "" && stated != "null" && stated != "false" && stated != `""`:
@@ -109,7 +110,7 @@ var (
 )
 
 // userinfoRefused says what an answer other than 200 means.
-func userinfoRefused(a answer, def catalog.OAuth, scopes []string) *failed {
+func userinfoRefused(a answer, def catalog.OAuth, scopes []string) error {
 	for _, code := range a.codes() {
 		switch {
 		case slices.Contains(codesDisabled, code):
@@ -122,7 +123,7 @@ func userinfoRefused(a answer, def catalog.OAuth, scopes []string) *failed {
 }
 
 // lacks names the definition's scopes that the token does not have.
-func lacks(def catalog.OAuth, scopes []string) *failed {
+func lacks(def catalog.OAuth, scopes []string) error {
 	var missing []string
 	for _, want := range def.Scopes {
 		if !slices.ContainsFunc(scopes, func(s string) bool {
@@ -136,5 +137,5 @@ func lacks(def catalog.OAuth, scopes []string) *failed {
 	if len(missing) > 0 {
 		message += ", of which it lacks " + strings.Join(missing, ", ")
 	}
-	return &failed{strongroom.CheckPermission, message}
+	return &failure.Error{Code: strongroom.CheckPermission, Message: message}
 }

@@ -10,6 +10,8 @@ import (
 
 	"strongroom"
 	"strongroom/internal/outbound"
+	"strongroom/internal/probe/bounded"
+	"strongroom/internal/probe/failure"
 	"strongroom/internal/probe/phases"
 	"strongroom/secret"
 )
@@ -63,26 +65,22 @@ type test struct {
 	sent []secret.Value
 }
 
-// failed is why a test fails.
-type failed struct {
-	code    strongroom.CheckCode
-	message string
-}
-
-// run makes a test on connections of its own. f returns the sentence of a success.
-func (p *Prober) run(ctx context.Context, f func(context.Context, *test) (string, *failed)) strongroom.CheckResult {
+// run makes a test on connections of its own. f returns the sentence of a success; its
+// errors are *failure.Error.
+func (p *Prober) run(ctx context.Context, f func(context.Context, *test) (string, error)) strongroom.CheckResult {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	t := &test{
-		client:  p.dialer.HTTPClient(outbound.HTTPOptions{RootCAs: p.roots, Timeout: timeout}),
+		client:  bounded.Client(p.dialer.HTTPClient(outbound.HTTPOptions{RootCAs: p.roots, Timeout: timeout})),
 		phases:  phases.New(p.clock),
 		details: map[string]any{},
 	}
 	defer t.client.CloseIdleConnections()
-	message, why := f(ctx, t)
-	result := strongroom.CheckResult{Success: why == nil, Message: message, Phases: t.phases.End(), Details: t.details}
-	if why != nil {
-		result.Code, result.Message = why.code, why.message
+	message, err := f(ctx, t)
+	result := strongroom.CheckResult{Success: err == nil, Message: message, Phases: t.phases.End(), Details: t.details}
+	if err != nil {
+		failed := failure.Of(err)
+		result.Code, result.Message = failed.Code, failed.Message
 	}
 	return result
 }
