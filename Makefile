@@ -12,10 +12,11 @@ test: setup check
 	go test -race ./...
 	@for module in $(TEST_MODULES); do (cd $$module && go test -race ./...) || exit 1; done
 
-# Kills and network faults at every step of a renewal, hundreds of rounds; make test runs a
-# few dozen.
+# Kills and network faults at every step of renewals and rotations, hundreds of rounds; make
+# test runs a few dozen.
 torture:
 	go test ./test/torture -rounds 500 -timeout 60m
+	go test ./test/rotation -rounds 800 -timeout 60m
 
 # What is wrong with the code before it runs.
 check:
