@@ -124,8 +124,14 @@ func (s *Server) Log(tb testing.TB) string {
 // it may connect to, and drops it with the test.
 func (s *Server) Database(tb testing.TB) (name string) {
 	tb.Helper()
+	return s.Copy(tb, "template1")
+}
+
+// Copy is Database with all that another database holds, to which nobody may be connected.
+func (s *Server) Copy(tb testing.TB, of string) (name string) {
+	tb.Helper()
 	name = "db_" + unique()
-	s.Exec(tb, "", "create database "+name, "revoke all on database "+name+" from public")
+	s.Exec(tb, "", "create database "+name+" template "+of, "revoke all on database "+name+" from public")
 	tb.Cleanup(func() { s.Exec(tb, "", "drop database "+name+" with (force)") })
 	return name
 }

@@ -5,6 +5,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"strongroom"
+	"strongroom/internal/store/stored"
 )
 
 // Account implements store.Tx.
@@ -16,7 +17,7 @@ func (t *tx) Account(organization, id uuid.UUID) (strongroom.ServiceAccount, err
 
 // CreateAccount implements store.Tx.
 func (t *tx) CreateAccount(a strongroom.ServiceAccount) error {
-	grants, err := encodeGrants(a.Grants)
+	grants, err := stored.EncodeGrants(a.Grants)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (t *tx) CreateAccount(a strongroom.ServiceAccount) error {
 
 // SaveAccount implements store.Tx.
 func (t *tx) SaveAccount(a strongroom.ServiceAccount) error {
-	grants, err := encodeGrants(a.Grants)
+	grants, err := stored.EncodeGrants(a.Grants)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"strongroom"
 	"strongroom/internal/store"
+	"strongroom/internal/store/stored"
 )
 
 // CreateCredential implements store.Tx.
@@ -16,7 +17,7 @@ func (t *tx) CreateCredential(c store.SealedCredential, limits store.CredentialL
 	if err := t.checkLimits(c.Credential, limits); err != nil {
 		return err
 	}
-	scopes, err := encodeTexts(c.Scopes)
+	scopes, err := stored.EncodeTexts(c.Scopes)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (t *tx) count(query string, bind func(*params)) (int, error) {
 
 // UpdateCredential implements store.Tx.
 func (t *tx) UpdateCredential(organization uuid.UUID, c store.CredentialChange) error {
-	scopes, err := encodeTexts(c.Scopes)
+	scopes, err := stored.EncodeTexts(c.Scopes)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"strongroom"
 	"strongroom/internal/store"
+	"strongroom/internal/store/stored"
 )
 
 const (
@@ -114,7 +115,7 @@ func (t *tx) CreateOAuthFlow(f store.OAuthFlow, maxFlows int) error {
 	if open >= maxFlows {
 		return store.ErrUserLimit
 	}
-	scopes, err := encodeTexts(f.Scopes)
+	scopes, err := stored.EncodeTexts(f.Scopes)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"strongroom"
 	"strongroom/internal/store"
+	"strongroom/internal/store/stored"
 )
 
 // RenewalState implements store.Credentials.
@@ -57,7 +58,7 @@ func (t *tx) EndRenewal(organization uuid.UUID, e store.RenewalEnd) error {
 	if e.Renewed != nil {
 		change += `, version = version + 1, sealed = ?, expires_at = ?, scopes = ?, last_refreshed_at = ?`
 		var err error
-		if scopes, err = encodeTexts(e.Renewed.Scopes); err != nil {
+		if scopes, err = stored.EncodeTexts(e.Renewed.Scopes); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"strongroom"
 	"strongroom/internal/store"
+	"strongroom/internal/store/stored"
 )
 
 // params binds values to a statement's question marks, in their order.
@@ -156,25 +156,23 @@ func (r *row) json() []byte {
 }
 
 // texts decodes a list of strings.
-func (r *row) texts() (list []string) {
-	if encoded := r.json(); encoded != nil {
-		r.fail(json.Unmarshal(encoded, &list))
-	}
+func (r *row) texts() []string {
+	list, err := stored.DecodeTexts(r.json())
+	r.fail(err)
 	return list
+}
+
+// grants decodes a list of grants.
+func (r *row) grants() []strongroom.Grant {
+	grants, err := stored.DecodeGrants(r.json())
+	r.fail(err)
+	return grants
 }
 
 func (r *row) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
-}
-
-// encodeTexts is the form that row.texts reads.
-func encodeTexts(list []string) ([]byte, error) {
-	if list == nil {
-		return nil, nil
-	}
-	return json.Marshal(list)
 }
 
 // qualified returns the columns with a table's alias before each.

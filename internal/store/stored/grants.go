@@ -1,4 +1,4 @@
-package sqlite
+package stored
 
 import (
 	"encoding/json"
@@ -22,8 +22,8 @@ type grant struct {
 	ExpiresAt *int64 `json:"expires_at,omitempty"`
 }
 
-// encodeGrants returns nil for no grants, which spares the hot look-up the decoding.
-func encodeGrants(grants []strongroom.Grant) ([]byte, error) {
+// EncodeGrants returns nil for no grants, which spares the hot look-up the decoding.
+func EncodeGrants(grants []strongroom.Grant) ([]byte, error) {
 	if len(grants) == 0 {
 		return nil, nil
 	}
@@ -41,16 +41,14 @@ func encodeGrants(grants []strongroom.Grant) ([]byte, error) {
 	return json.Marshal(stored)
 }
 
-// grants decodes a column of encodeGrants.
-func (r *row) grants() []strongroom.Grant {
-	encoded := r.json()
+// DecodeGrants decodes what EncodeGrants made; nil is none.
+func DecodeGrants(encoded []byte) ([]strongroom.Grant, error) {
 	if encoded == nil {
-		return nil
+		return nil, nil
 	}
 	var stored []grant
 	if err := json.Unmarshal(encoded, &stored); err != nil {
-		r.fail(err)
-		return nil
+		return nil, err
 	}
 	grants := make([]strongroom.Grant, len(stored))
 	for i, g := range stored {
@@ -63,5 +61,5 @@ func (r *row) grants() []strongroom.Grant {
 			grants[i].ExpiresAt = &at
 		}
 	}
-	return grants
+	return grants, nil
 }

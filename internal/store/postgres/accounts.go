@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"strongroom"
+	"strongroom/internal/store"
+)
+
+const (
+	accountColumns = `a.id, a.organization_id, a.name, a.description, a.status, a.grants, a.modified_by,
+	a.created_at, a.updated_at`
+	keyColumns = `k.id, k.service_account_id, k.organization_id, k.user_id, k.name, k.description, k.token_prefix,
+	k.modified_by, k.created_at, k.updated_at, k.expires_at`
+
+	// A key is its account's organization's; enter_key has set that one.
+	keyHolder = `FROM strongroom.api_keys k JOIN strongroom.service_accounts a ON a.id = k.service_account_id
+		AND a.organization_id IS NOT DISTINCT FROM nullif(strongroom.current_organization(), '00000000-0000-0000-0000-000000000000')`
+)
+
+func scanAccount(r *row) strongroom.ServiceAccount {
+	return strongroom.ServiceAccount{
+		ID: r.uuid(), OrganizationID: r.optionalUUID(), Name: r.text(), Description: r.optionalText(),
+		Status: strongroom.ServiceAccountStatus(r.text()), Grants: r.grants(), ModifiedBy: r.uuid(),
+		CreatedAt: r.time(), UpdatedAt: r.time(),
+	}
+}
+
+func scanKey(r *row) strongroom.APIKey {
+	return strongroom.APIKey{
+		ID: r.uuid(), ServiceAccountID: r.uuid(), OrganizationID: r.optionalUUID(), UserID: r.optionalUUID(),
+		Name: r.text(), Description: r.optionalText(), TokenPrefix: r.text(), ModifiedBy: r.uuid(),
+		CreatedAt: r.time(), UpdatedAt: r.time(), ExpiresAt: r.optionalTime(),
+	}
+}
+
+func scanKeyHolder(r *row) store.KeyHolder {
+	return store.KeyHolder{Hash: r.hash(), Key: scanKey(r), Account: scanAccount(r)}
+}
+
+// KeyByHash implements store.Accounts.
+func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHolder, err error) {
+	answer, err := db.lookUp(ctx, "key_by_hash", enterKey(hash),
+		sql(`SELECT k.hash, `+keyColumns+`, `+accountColumns+` `+keyHolder+` WHERE k.hash = $1`, hash))
+	if err != nil {
+		return found, err
+	}
+	return one(answer, scanKeyHolder)
+}
+
+// KeyAndCredential implements store.Accounts. It is one query; what goes before it in the
+// same round trip sets the key's organization.
+func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
+	answer, err := db.lookUp(ctx, "key_and_credential", enterKey(hash),
+		sql(`SELECT k.hash, `+keyColumns+`, `+accountColumns+`, `+credentialColumns+`, c.sealed `+keyHolder+`
+			LEFT JOIN strongroom.credentials c ON c.id = $1 AND c.organization_id = a.organization_id AND c.deleted_at IS NULL
+			WHERE k.hash = $2`, credential, hash))
+	if err != nil {
+		return holder, nil, err
+	}
+	holder, err = one(answer, func(r *row) store.KeyHolder {
+		h := scanKeyHolder(r)
+		if !r.skipNull() {
+			c := scanSealedCredential(r)
+			found = &c
+		}
+		return h
+	})
+	if err != nil {
+		return store.KeyHolder{}, nil, err
+	}
+	return holder, found, nil
+}
+
+func enterKey(hash [32]byte) statement { return sql(`SELECT strongroom.enter_key($1)`, hash) }
+
+// accountByID finds what an organization sees: its own accounts and the system ones.
+func accountByID(organization, id uuid.UUID) statement {
+	return sql(`SELECT `+accountColumns+` FROM strongroom.service_accounts a
+		WHERE a.id = $1 AND (a.organization_id = $2 OR a.organization_id IS NULL)`, id, organization)
+}
+
+// Account implements store.Accounts.
+func (db *DB) Account(ctx context.Context, organization, id uuid.UUID) (found strongroom.ServiceAccount, err error) {
+	answer, err := db.lookUp(ctx, "account", enter(organization), accountByID(organization, id))
+	if err != nil {
+		return found, err
+	}
+	return one(answer, scanAccount)
+}
+
+// ListAccounts implements store.Accounts.
+func (db *DB) ListAccounts(ctx context.Context, organization uuid.UUID, page strongroom.Page) ([]strongroom.ServiceAccount, error) {
+	answer, err := db.list(ctx, "list_accounts", enter(organization), sql(`SELECT `+accountColumns+` FROM strongroom.service_accounts a
+		WHERE a.organization_id = $1 OR a.organization_id IS NULL
+		ORDER BY a.created_at, a.id LIMIT $2 OFFSET $3`, organization, page.Limit, page.Offset))
+	if err != nil {
+		return nil, err
+	}
+	return many(answer, scanAccount)
+}
+
+// ListAPIKeys implements store.Accounts.
+func (db *DB) ListAPIKeys(ctx context.Context, organization, account uuid.UUID, page strongroom.Page) ([]strongroom.APIKey, error) {
+	if _, err := db.Account(ctx, organization, account); err != nil {
+		return nil, err
+	}
+	answer, err := db.list(ctx, "list_api_keys", enter(organization), sql(`SELECT `+keyColumns+` FROM strongroom.api_keys k
+		WHERE k.service_account_id = $1 AND (k.organization_id = $2 OR k.organization_id IS NULL)
+		ORDER BY k.created_at, k.id LIMIT $3 OFFSET $4`, account, organization, page.Limit, page.Offset))
+	if err != nil {
+		return nil, err
+	}
+	return many(answer, scanKey)
+}
