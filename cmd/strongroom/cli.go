@@ -23,6 +23,7 @@ type cli struct {
 
 	Dev            devCommand            `cmd:"" help:"Try everything at once: a server on this machine with an organization, users, a service account and a stored credential." config:"Storage,Server"`
 	Serve          serveCommand          `cmd:"" help:"Run the server." config:"Storage,Identity,Server,OAuth,Health,Outbound,Limits,Audit,Observability"`
+	Migrate        migrateCommand        `cmd:"" help:"Bring a PostgreSQL database to this version's schema." config:"Storage"`
 	Keys           keysCommand           `cmd:"" help:"Make root keys." config:""`
 	Token          tokenCommand          `cmd:"" help:"Print a user's token for a server over a directory of strongroom dev." config:""`
 	ServiceAccount serviceAccountCommand `cmd:"" help:"Make and manage service accounts, system ones too." config:"Storage"`
@@ -75,7 +76,7 @@ func (c *cli) connect(ctx context.Context, process string, do func(*app.App) err
 func (c *cli) look(ctx context.Context, do func(store.Store) error) (err error) {
 	settings := c.settings()
 	if settings.DatabaseURL == "" {
-		return errors.New("no database is configured: set --database-url sqlite:PATH (STRONGROOM_DATABASE_URL), or --data DIR")
+		return app.ErrNoDatabase
 	}
 	s, err := app.OpenStore(ctx, settings)
 	if err != nil {

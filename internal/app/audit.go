@@ -4,27 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"strongroom/internal/store"
-	"strongroom/internal/store/sqlite"
 )
-
-// OpenStore opens the configured database alone, to read: for commands that look and do
-// not act. They need no root key, and work while a server runs.
-func OpenStore(ctx context.Context, c Config) (store.Store, error) {
-	return openStore(ctx, c, true, nil)
-}
-
-func openStore(ctx context.Context, c Config, readOnly bool, observe func(string, time.Duration, error)) (store.Store, error) {
-	path, err := sqlitePath(c.DatabaseURL)
-	if err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, sqlite.Options{Path: path, ReadOnly: readOnly, Observe: observe})
-}
 
 // VerificationKeys returns the public keys that audit signatures are checked with. Each
 // one is trusted because the root key opens its private half, so that a key slipped into

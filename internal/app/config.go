@@ -19,7 +19,7 @@ import (
 // STRONGROOM_… variables and the keys of the configuration file from it.
 type Config struct {
 	Data        string        `help:"Directory that strongroom dev made; stands for its database, root key and JWT secret." type:"path" placeholder:"DIR" group:"Storage"`
-	DatabaseURL string        `help:"The database: sqlite:PATH." placeholder:"URL" group:"Storage"`
+	DatabaseURL string        `help:"The database: sqlite:PATH, or postgres://ROLE@HOST:PORT/DATABASE (docs/postgres.md)." placeholder:"URL" group:"Storage"`
 	RootKey     string        `help:"The root key: file:PATH or env:NAME, made with strongroom keys generate; or one in a key service: awskms://KEY?region=REGION, gcpkms://projects/…/cryptoKeys/KEY, azurekeyvault://VAULT.vault.azure.net/keys/NAME, hashivault://NAME?address=URL." placeholder:"URL" group:"Storage"`
 	KeyMaxAge   time.Duration `help:"How long an organization's key stays in memory; from half of that on it is unwrapped anew, as long as it is used. 0: no limit." default:"2h" group:"Storage"`
 	Catalog     string        `help:"Directory with the operator's own provider definitions (*.yaml)." type:"path" placeholder:"DIR" group:"Storage"`
@@ -107,9 +107,7 @@ func (c Config) WithDefaults() Config {
 func (c Config) Validate(serving bool) error {
 	var problems []error
 	fail := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if c.DatabaseURL == "" {
-		fail("no database is configured: set --database-url sqlite:PATH (STRONGROOM_DATABASE_URL), or --data DIR")
-	} else if _, err := sqlitePath(c.DatabaseURL); err != nil {
+	if err := checkDatabaseURL(c.DatabaseURL); err != nil {
 		problems = append(problems, err)
 	}
 	if c.RootKey == "" {
@@ -191,14 +189,6 @@ func (c Config) validateHealth(fail func(string, ...any)) {
 	if c.CheckEvery != 0 && (c.CheckEvery < time.Minute || c.CheckEvery > 30*24*time.Hour) {
 		fail("--check-every must be 0 (each provider's own) or from 1m to 720h")
 	}
-}
-
-// sqlitePath returns the file that a database URL names.
-func sqlitePath(databaseURL string) (string, error) {
-	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok && path != "" {
-		return strings.TrimPrefix(path, "//"), nil
-	}
-	return "", errors.New("--database-url is of no known kind: write sqlite:PATH")
 }
 
 // Logger returns the log of the configured level, as JSON lines on w.

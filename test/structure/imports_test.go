@@ -78,6 +78,8 @@ var bans = map[string][]string{
 	"internal/store":           {"secret:direct", "internal/seal", "internal/store/sqlite", "internal/store/postgres"},
 	"internal/store/storetest": {"secret:direct", "internal/seal", "internal/store/sqlite", "internal/store/postgres"},
 	"internal/store/sqlite":    {"secret:direct", "internal/seal", "internal/store/postgres", "database/sql"},
+	"internal/store/postgres":  {"secret:direct", "internal/seal", "internal/store/sqlite"},
+	"internal/store/stored":    {"internal/seal", "internal/store/sqlite", "internal/store/postgres"},
 	"internal/catalog":         {"internal/store", "net/http"},
 	"internal/httpapi":         {"internal/store:direct", "internal/seal:direct", "internal/store/sqlite", "internal/oauth"},
 	"internal/oauth":           {"net/http", "internal/store", "internal/custody", "database/sql"},

@@ -53,7 +53,7 @@ func (c *Cluster) Empty(tb testing.TB) Database {
 
 func (c *Cluster) admit(tb testing.TB, name string) Database {
 	tb.Helper()
-	c.Server.Exec(tb, "", "grant connect, create on database "+name+" to "+c.Owner.Name, "grant connect on database "+name+" to "+c.Role.Name)
+	c.Server.Exec(tb, "", "grant connect, create on database "+name+" to "+c.Owner.Name+"; grant connect on database "+name+" to "+c.Role.Name)
 	return Database{Name: name, URL: c.URL(c.Role, name), OwnerURL: c.URL(c.Owner, name)}
 }
 
