@@ -14,5 +14,8 @@
 // address, and sslrootcert in the DSN names the file of the CA. Its authentication rule
 // for others has to be md5, which means SCRAM for whoever has a SCRAM password.
 //
+// [Private] is a server that a test may stop, crash and start again ([Server.Control]), and
+// [Server.Bouncer] puts a real PgBouncer before a server.
+//
 // It skips no test: where there is no PostgreSQL the test fails, and says what to install.
 package pgtest

@@ -21,19 +21,22 @@ import (
 const superuser = "postgres"
 
 // script makes the cluster, starts it, says so, and waits for its standard input to end.
-// $1 is PostgreSQL's folder of programs, $2 the directory, $3 the port.
+// $1 is PostgreSQL's folder of programs, $2 the directory, $3 the server's options.
 const script = `
 cd "$2"
 if "$1/initdb" -D data -U ` + superuser + ` --pwfile=password --auth=scram-sha-256 -E UTF8 --locale=C -N >log 2>&1 &&
   cp pg_hba.conf data/pg_hba.conf &&
-  "$1/pg_ctl" -D data -l log -w -t 60 -o "-p $3 -c unix_socket_directories= -c listen_addresses=127.0.0.1 -c fsync=off \
-    -c ssl=on -c ssl_cert_file=$2/server.crt -c ssl_key_file=$2/server.key" start >>log 2>&1
+  "$1/pg_ctl" -D data -l log -w -t 60 -o "$3" start >>log 2>&1
 then echo ready; read -r _
 else cat log
 fi
 "$1/pg_ctl" -D data -m immediate stop >/dev/null 2>&1
 cd / && rm -rf "$2"
 `
+
+// options are the server's, for a port and a directory.
+const options = "-p %[1]s -c unix_socket_directories= -c listen_addresses=127.0.0.1 -c fsync=off" +
+	" -c ssl=on -c ssl_cert_file=%[2]s/server.crt -c ssl_key_file=%[2]s/server.key"
 
 // rules let everybody in over TCP by password: SCRAM where the role's is kept so, and MD5
 // where a test has made one that way.
@@ -67,7 +70,8 @@ func launch() (*Server, error) {
 	}); err != nil {
 		return nil, err
 	}
-	pipe, err := run(programs, dir, port, owner)
+	started := fmt.Sprintf(options, port, dir)
+	pipe, err := run(programs, dir, started, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func launch() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Host: "localhost", Port: port, CA: string(ca), admin: admin, log: filepath.Join(dir, "log"), pipe: pipe}, nil
+	return &Server{Host: "localhost", Port: port, CA: string(ca), admin: admin, log: filepath.Join(dir, "log"), programs: programs, dir: dir, options: started, pipe: pipe}, nil
 }
 
 // find returns the folder of PostgreSQL's programs: the newest of Debian's, or that of an
@@ -162,8 +166,8 @@ func furnish(dir string, owner *syscall.Credential, files map[string][]byte) err
 
 // run starts the script and waits until the server takes connections. The server runs
 // until the pipe is closed.
-func run(programs, dir, port string, owner *syscall.Credential) (pipe io.Closer, err error) {
-	sh := exec.Command("/bin/sh", "-c", script, "sh", programs, dir, port)
+func run(programs, dir, options string, owner *syscall.Credential) (pipe io.Closer, err error) {
+	sh := exec.Command("/bin/sh", "-c", script, "sh", programs, dir, options)
 	sh.Dir = "/"
 	sh.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	// A group of its own: an interrupt at the terminal must not end the shell before its work.

@@ -31,6 +31,10 @@ type Server struct {
 	admin *pgconn.Config
 	// log is the path of the server's log, where the server was started.
 	log string
+	// programs and dir are where its programs are and what it runs in, where it was started.
+	programs, dir string
+	// options are the server's, for when it is started again.
+	options string
 	// pipe, where the server was started, is what it lives as long as.
 	pipe io.Closer
 }
@@ -45,6 +49,17 @@ func Start(tb testing.TB) *Server {
 	if err != nil {
 		tb.Fatalf("PostgreSQL: %v", err)
 	}
+	return s
+}
+
+// Private starts a server that nobody else uses, to be broken, and stops it with the test.
+func Private(tb testing.TB) *Server {
+	tb.Helper()
+	s, err := launch()
+	if err != nil {
+		tb.Fatalf("PostgreSQL: %v", err)
+	}
+	tb.Cleanup(func() { _ = s.pipe.Close() })
 	return s
 }
 

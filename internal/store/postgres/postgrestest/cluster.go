@@ -77,3 +77,23 @@ func Address(hostPort string, login Login, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(login.Name, login.Password), Host: hostPort, Path: "/" + database, RawQuery: "sslmode=disable"}
 	return u.String()
 }
+
+// Bouncer starts a PgBouncer before the cluster and returns where it listens.
+func (c *Cluster) Bouncer(tb testing.TB) (hostPort string) {
+	tb.Helper()
+	return c.Server.Bouncer(tb, map[string]string{c.Owner.Name: c.Owner.Password, c.Role.Name: c.Role.Password})
+}
+
+// Clear takes everything out of a database but its schema. A superuser can: triggers are
+// not asked.
+func (c *Cluster) Clear(tb testing.TB, d Database) {
+	tb.Helper()
+	c.Server.Exec(tb, d.Name, `DO $$
+		DECLARE emptied text;
+		BEGIN
+			SET LOCAL session_replication_role = replica;
+			SELECT string_agg(format('strongroom.%I', tablename), ', ') INTO emptied
+				FROM pg_tables WHERE schemaname = 'strongroom' AND tablename NOT IN ('schema', 'readiness');
+			EXECUTE 'TRUNCATE ' || emptied || ' RESTART IDENTITY';
+		END $$`)
+}
