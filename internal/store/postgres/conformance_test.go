@@ -11,24 +11,25 @@ import (
 
 func TestConformance(t *testing.T) {
 	cluster := postgrestest.New(t)
-	storetest.Run(t, func(t *testing.T) storetest.Opener {
-		d := cluster.Database(t)
-		return func(t *testing.T) store.Store { return open(t, postgres.Options{URL: d.URL}) }
-	})
+	d := cluster.Database(t)
+	conform(t, cluster, d, d.URL)
 }
 
 // TestConformanceBehindPgBouncer is the same behind a PgBouncer in transaction mode that
-// has fewer connections than the stores, and resets each one after every transaction. One
-// database is emptied again and again, so that the pooler's connections stay.
+// has fewer connections than the stores, and resets each one after every transaction.
 func TestConformanceBehindPgBouncer(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
-	bouncer := cluster.Bouncer(t)
+	conform(t, cluster, d, postgrestest.Address(cluster.Bouncer(t), cluster.Role, d.Name))
+}
+
+// conform empties one database again and again, which is faster than to make new ones, and
+// lets a pooler keep its connections.
+func conform(t *testing.T, cluster *postgrestest.Cluster, d postgrestest.Database, url string) {
+	t.Helper()
 	storetest.Run(t, func(t *testing.T) storetest.Opener {
 		cluster.Clear(t, d)
-		return func(t *testing.T) store.Store {
-			return open(t, postgres.Options{URL: postgrestest.Address(bouncer, cluster.Role, d.Name)})
-		}
+		return func(t *testing.T) store.Store { return open(t, postgres.Options{URL: url}) }
 	})
 }
 

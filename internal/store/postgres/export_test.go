@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"strongroom/internal/store"
+)
+
+// Known is the schema version of this binary.
+var Known = int64(len(migrations))
+
+// MigrateWith is Migrate with further steps, as a newer binary has them.
+func MigrateWith(ctx context.Context, o MigrateOptions, further ...string) (Migrated, error) {
+	return migrate(ctx, o, append(migrations[:len(migrations):len(migrations)], further...))
+}
+
+// Run runs a statement as a look-up of the organization's does, nil: of nobody's, and
+// returns how many rows it found or changed.
+func (db *DB) Run(ctx context.Context, organization *uuid.UUID, text string, args ...any) (int, error) {
+	statements := []statement{sql(text, args...)}
+	if organization != nil {
+		statements = []statement{enter(*organization), statements[0]}
+	}
+	answer, err := db.lookUp(ctx, "test", statements...)
+	return int(answer.changed), err
+}
+
+// RunInTx runs a statement in the transaction.
+func RunInTx(t store.Tx, text string, args ...any) error {
+	_, err := t.(*tx).run(sql(text, args...))
+	return err
+}
