@@ -12,23 +12,27 @@ import (
 	"strongroom/internal/store"
 )
 
-// openStore opens the database of a data directory to look at it.
-func openStore(t *testing.T, dir string) (app.Config, store.Store) {
+// openStore opens the database of a configuration to look at it.
+func openStore(t *testing.T, c app.Config) store.Store {
 	t.Helper()
-	c := apptest.Config(t, dir)
 	s, err := app.OpenStore(t.Context(), c)
 	if err != nil {
 		t.Fatalf("the database does not open: %v", err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return c, s
+	return s
 }
 
 // wantVerified fails the test unless the audit log verifies without a problem; against
 // the off-host checkpoint too, where one is given.
 func wantVerified(t *testing.T, dir string, checkpoint ...byte) audit.Report {
 	t.Helper()
-	c, s := openStore(t, dir)
+	return wantVerifiedOf(t, apptest.Config(t, dir), checkpoint...)
+}
+
+func wantVerifiedOf(t *testing.T, c app.Config, checkpoint ...byte) audit.Report {
+	t.Helper()
+	s := openStore(t, c)
 	defer s.Close()
 	keys, err := app.VerificationKeys(t.Context(), c, s)
 	if err != nil {
@@ -45,9 +49,9 @@ func wantVerified(t *testing.T, dir string, checkpoint ...byte) audit.Report {
 }
 
 // events returns the whole audit log, oldest first.
-func events(t *testing.T, dir string) []strongroom.Event {
+func events(t *testing.T, c app.Config) []strongroom.Event {
 	t.Helper()
-	_, s := openStore(t, dir)
+	s := openStore(t, c)
 	defer s.Close()
 	var exported bytes.Buffer
 	if err := audit.Export(t.Context(), s, &exported); err != nil {
@@ -67,11 +71,16 @@ func events(t *testing.T, dir string) []strongroom.Event {
 // wantOnRecord fails the test unless every answer has its allowed read in the log.
 func wantOnRecord(t *testing.T, dir string, answers []apptest.Answer) {
 	t.Helper()
+	wantOnRecordOf(t, apptest.Config(t, dir), answers)
+}
+
+func wantOnRecordOf(t *testing.T, c app.Config, answers []apptest.Answer) {
+	t.Helper()
 	if len(answers) == 0 {
 		t.Fatal("no read was answered, so nothing is tested")
 	}
 	recorded := map[string]bool{}
-	for _, e := range events(t, dir) {
+	for _, e := range events(t, c) {
 		if e.Action == strongroom.ActionCredentialRead && e.Outcome == strongroom.OutcomeAllowed {
 			recorded[e.RequestID] = true
 		}
@@ -86,7 +95,7 @@ func wantOnRecord(t *testing.T, dir string, answers []apptest.Answer) {
 // wantRecorded fails the test unless the log has such an event.
 func wantRecorded(t *testing.T, dir, what string, is func(strongroom.Event) bool) {
 	t.Helper()
-	for _, e := range events(t, dir) {
+	for _, e := range events(t, apptest.Config(t, dir)) {
 		if is(e) {
 			return
 		}

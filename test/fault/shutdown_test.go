@@ -128,7 +128,7 @@ func TestGracefulShutdown(t *testing.T) {
 // checkpoint names that, in the database and off the host.
 func wantClosed(t *testing.T, dir, checkpointFile string) {
 	t.Helper()
-	all := events(t, dir)
+	all := events(t, apptest.Config(t, dir))
 	if last := all[len(all)-1]; last.Action != strongroom.ActionChainClose {
 		t.Errorf("the log ends with %s", last.Action)
 	}

@@ -30,7 +30,13 @@ type Database struct {
 // New makes the roles and migrates a template. They go with the test.
 func New(tb testing.TB) *Cluster {
 	tb.Helper()
-	c := &Cluster{Server: pgtest.Start(tb)}
+	return On(tb, pgtest.Start(tb))
+}
+
+// On is New on a server of the test's own.
+func On(tb testing.TB, server *pgtest.Server) *Cluster {
+	tb.Helper()
+	c := &Cluster{Server: server}
 	c.Owner.Name, c.Owner.Password = c.Server.Role(tb, "login")
 	c.Role.Name, c.Role.Password = c.Server.Role(tb, "login")
 	empty := c.Empty(tb)
