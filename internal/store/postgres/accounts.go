@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/google/uuid"
 
@@ -42,7 +43,7 @@ func scanKeyHolder(r *row) store.KeyHolder {
 
 // KeyByHash implements store.Accounts.
 func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHolder, err error) {
-	answer, err := db.lookUp(ctx, "key_by_hash", enterKey(hash),
+	answer, err := db.lookUp(ctx, "key_by_hash", sql(`SELECT strongroom.enter_key($1)`, hash),
 		sql(`SELECT k.hash, `+keyColumns+`, `+accountColumns+` `+keyHolder+` WHERE k.hash = $1`, hash))
 	if err != nil {
 		return found, err
@@ -50,13 +51,20 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHold
 	return one(answer, scanKeyHolder)
 }
 
-// KeyAndCredential implements store.Accounts. It is one query; what goes before it in the
-// same round trip sets the key's organization.
+// ofRow reads columns of a table that is a column itself: "c.id" becomes "(c).id".
+func ofRow(columns string) string {
+	return aliases.ReplaceAllString(columns, "($1).")
+}
+
+var (
+	aliases          = regexp.MustCompile(`\b([akc])\.`)
+	keyAndCredential = `SELECT (k).hash, ` + ofRow(keyColumns+`, `+accountColumns+`, `+credentialColumns) + `, (c).sealed
+		FROM strongroom.key_and_credential($1, $2)`
+)
+
+// KeyAndCredential implements store.Accounts.
 func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
-	answer, err := db.lookUp(ctx, "key_and_credential", enterKey(hash),
-		sql(`SELECT k.hash, `+keyColumns+`, `+accountColumns+`, `+credentialColumns+`, c.sealed `+keyHolder+`
-			LEFT JOIN strongroom.credentials c ON c.id = $1 AND c.organization_id = a.organization_id AND c.deleted_at IS NULL
-			WHERE k.hash = $2`, credential, hash))
+	answer, err := db.lookUp(ctx, "key_and_credential", sql(keyAndCredential, hash, credential))
 	if err != nil {
 		return holder, nil, err
 	}
@@ -73,8 +81,6 @@ func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uu
 	}
 	return holder, found, nil
 }
-
-func enterKey(hash [32]byte) statement { return sql(`SELECT strongroom.enter_key($1)`, hash) }
 
 // accountByID finds what an organization sees: its own accounts and the system ones.
 func accountByID(organization, id uuid.UUID) statement {

@@ -82,9 +82,7 @@ func (t *tx) AppendAudit(records []store.AuditRecord, head store.AuditHead) erro
 	if len(records) > 0 {
 		t.queue = append(t.queue, insertRecords(records))
 	}
-	t.queue = append(t.queue, sql(`INSERT INTO strongroom.audit_heads (`+headColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (chain) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, key_id = excluded.key_id,
-			signature = excluded.signature, updated_at = excluded.updated_at, checkpointed = false`,
+	t.queue = append(t.queue, sql(`SELECT strongroom.move_head($1, $2, $3, $4, $5, $6)`,
 		head.Chain, head.Sequence, head.Hash, head.KeyID, head.Signature, head.UpdatedAt))
 	t.doubtful = true
 	return nil
@@ -105,12 +103,7 @@ func insertRecords(records []store.AuditRecord) statement {
 		hashes[i], bodies[i], actions[i], outcomes[i] = r.Hash[:], string(r.Body), e.Action, e.Outcome
 		credentials[i], principals[i] = given(e.CredentialID), given(e.PrincipalID)
 	}
-	return sql(`INSERT INTO strongroom.audit_events
-			(chain, sequence, at, organization_id, hash, body, action, outcome, credential_id, principal_id)
-		SELECT chain, sequence, at, organization_id, hash, body, action, outcome, credential_id, principal_id
-		FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WITH ORDINALITY
-			AS r (chain, sequence, at, organization_id, hash, body, action, outcome, credential_id, principal_id, place)
-		ORDER BY place`,
+	return sql(`SELECT strongroom.append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		chains, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals)
 }
 

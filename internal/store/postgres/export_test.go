@@ -8,6 +8,9 @@ import (
 	"strongroom/internal/store"
 )
 
+// Alive is alive.
+var Alive = alive
+
 // Known is the schema version of this binary.
 var Known = int64(len(migrations))
 

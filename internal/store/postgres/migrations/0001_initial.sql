@@ -341,6 +341,46 @@ BEGIN
 END
 $$;
 
+-- The two round trips of a secrets read. They run as whoever calls them, with row-level
+-- security, and are functions because the server then plans them once a connection: the
+-- statements that the client sends are planned every time.
+
+CREATE FUNCTION strongroom.key_and_credential(of_hash bytea, of_credential uuid)
+RETURNS TABLE (k strongroom.api_keys, a strongroom.service_accounts, c strongroom.credentials) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM strongroom.enter_key(of_hash);
+  RETURN QUERY SELECT key, account, credential
+    FROM strongroom.api_keys key
+    JOIN strongroom.service_accounts account ON account.id = key.service_account_id
+      AND account.organization_id IS NOT DISTINCT FROM key.organization_id
+    LEFT JOIN strongroom.credentials credential ON credential.id = of_credential
+      AND credential.organization_id = account.organization_id AND credential.deleted_at IS NULL
+    WHERE key.hash = of_hash;
+END
+$$;
+
+CREATE FUNCTION strongroom.append_events(chains uuid[], sequences bigint[], times timestamptz[], organizations uuid[], hashes bytea[],
+  bodies text[], actions text[], outcomes text[], credentials uuid[], principals uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO strongroom.audit_events
+      (chain, sequence, at, organization_id, hash, body, action, outcome, credential_id, principal_id)
+    SELECT r.chain, r.sequence, r.at, r.organization_id, r.hash, r.body, r.action, r.outcome, r.credential_id, r.principal_id
+    FROM unnest(chains, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals) WITH ORDINALITY
+      AS r (chain, sequence, at, organization_id, hash, body, action, outcome, credential_id, principal_id, place)
+    ORDER BY r.place;
+END
+$$;
+
+CREATE FUNCTION strongroom.move_head(of_chain uuid, to_sequence bigint, to_hash bytea, by_key uuid, signed bytea, moved timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO strongroom.audit_heads AS head (chain, sequence, hash, key_id, signature, updated_at)
+    VALUES (of_chain, to_sequence, to_hash, by_key, signed, moved)
+    ON CONFLICT ON CONSTRAINT audit_heads_pkey DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, key_id = excluded.key_id,
+      signature = excluded.signature, updated_at = excluded.updated_at, checkpointed = false;
+END
+$$;
+
 -- What is over all organizations.
 
 -- A row that somebody has locked is left as it is: the next use will be noted, and nobody
