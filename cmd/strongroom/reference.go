@@ -23,7 +23,8 @@ counts before the variable, the variable before the file, the file before the de
 empty variable counts as none. An unknown key in the file stops the start.
 
 Secrets are never settings: the root key, JWT secrets and the TLS key stand in files of
-their own that nobody but their owner may read, and the settings name those files.
+their own that nobody but their owner may read, and the settings name those files; the
+password of a PostgreSQL role may stand in one too (passfile).
 Relative paths, in the file too, begin at the directory that strongroom is started in.
 
 Durations are written as ` + "`90s`, `15m` or `720h`" + `. Lists are written with commas in a flag or a

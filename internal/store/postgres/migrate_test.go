@@ -43,6 +43,18 @@ func TestOfTenMigrationsAtOnceOneDoesTheWork(t *testing.T) {
 	_ = open(t, postgres.Options{URL: d.URL}).Close()
 }
 
+func TestAMigrationGoesThroughPgBouncer(t *testing.T) {
+	cluster := postgrestest.New(t)
+	d := cluster.Empty(t)
+	bouncer := cluster.Bouncer(t)
+	o := options(cluster, d)
+	o.URL = postgrestest.Address(bouncer, cluster.Owner, d.Name)
+	if done, err := postgres.Migrate(t.Context(), o); err != nil || done.To != postgres.Known {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	_ = open(t, postgres.Options{URL: postgrestest.Address(bouncer, cluster.Role, d.Name)}).Close()
+}
+
 // Further steps, as the next releases may have them.
 const (
 	addition = `ALTER TABLE strongroom.credentials ADD COLUMN colour text NOT NULL DEFAULT 'red';
