@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"strongroom/internal/store/postgres/postgrestest"
 )
 
 func TestMain(m *testing.M) {
@@ -28,9 +30,20 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "script") }
+
+// TestPostgresScripts run over an empty database of a real PostgreSQL.
+func TestPostgresScripts(t *testing.T) {
+	cluster := postgrestest.New(t)
+	empty := cluster.Empty(t)
+	runScripts(t, "postgres", "OWNER_URL="+empty.OwnerURL, "SERVER_URL="+empty.URL, "SERVER_ROLE="+cluster.Role.Name, "SERVER_PASSWORD="+cluster.Role.Password)
+}
+
+// runScripts runs the scripts of a folder of testdata, with variables.
+func runScripts(t *testing.T, folder string, variables ...string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: filepath.Join("testdata", folder),
 		Setup: func(e *testscript.Env) error {
 			// The test's own environment configures nothing.
 			for _, v := range os.Environ() {
@@ -38,6 +51,7 @@ func TestScripts(t *testing.T) {
 					return fmt.Errorf("%s is set: the scripts need it unset", name)
 				}
 			}
+			e.Vars = append(e.Vars, variables...)
 			e.Values[serversKey{}] = servers{}
 			return nil
 		},

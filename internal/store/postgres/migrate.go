@@ -107,6 +107,9 @@ func (m migration) execute(script string) error {
 // explainMigration shows what PostgreSQL said: here it is the operator who reads it.
 func explainMigration(ctx context.Context, err error) error {
 	if said := (*pgconn.PgError)(nil); errors.As(err, &said) {
+		if said.Code == codePermission {
+			return fmt.Errorf("sign in as the role that owns the tables, or is to own them and may create in the database; PostgreSQL says: %s (%s)", said.Message, said.Code)
+		}
 		return fmt.Errorf("PostgreSQL says: %s (%s)", said.Message, said.Code)
 	}
 	return interpret(ctx, err)

@@ -37,6 +37,8 @@ func testCancellation(t *testing.T, create func(t *testing.T) Opener) {
 				ctx, cancel := context.WithCancel(f.Context())
 				done := make(chan error, 1)
 				f.write(func(tx store.Tx) error {
+					_, err := tx.Health(c.OrganizationID, c.ID) // holds the row
+					f.must(err)
 					f.must(tx.TouchCredential(c.OrganizationID, c.ID, at(800)))
 					go func() {
 						done <- waiting.Write(ctx, func(tx store.Tx) error {
