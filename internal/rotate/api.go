@@ -53,6 +53,10 @@ func (s *Service) outcome(ctx, waiting context.Context, r store.SealedRotation) 
 // Resume implements strongroom.RotationService.
 func (s *Service) Resume(ctx context.Context, caller strongroom.Caller, id, rotation uuid.UUID) (strongroom.Rotation, error) {
 	return s.handle(ctx, caller, id, rotation, func(t *turn) error {
+		if t.r.State == strongroom.RotationPromoted && !due(s.Clock.Now(), t.r.Rotation, true) {
+			// It waits for the grace period alone, which readers of the old key count on.
+			return t.rest()
+		}
 		if err := t.anew(); err != nil {
 			return err
 		}

@@ -215,7 +215,7 @@ func TestAScheduledRotationThatFailsComesAgainLessAndLess(t *testing.T) {
 		var waits []time.Duration
 		for range 7 {
 			s.background(time.Second)
-			waits = append(waits, s.credential(id).Rotation.NextAt.Sub(time.Now()).Round(time.Hour))
+			waits = append(waits, time.Until(*s.credential(id).Rotation.NextAt).Round(time.Hour))
 			<-time.After(time.Until(*s.credential(id).Rotation.NextAt))
 		}
 		for i, want := range []time.Duration{1, 2, 4, 8, 16, 24, 24} {
@@ -226,7 +226,7 @@ func TestAScheduledRotationThatFailsComesAgainLessAndLess(t *testing.T) {
 		s.server.hook(nil, nil)
 		s.background(time.Minute)
 		s.wantOpens(id, 2)
-		if wait := s.credential(id).Rotation.NextAt.Sub(time.Now()).Round(time.Minute); wait > time.Hour {
+		if wait := time.Until(*s.credential(id).Rotation.NextAt).Round(time.Minute); wait > time.Hour {
 			t.Errorf("after one that worked the next is due in %v", wait)
 		}
 	})
@@ -314,6 +314,7 @@ func TestClosing(t *testing.T) {
 				}
 				return works
 			}, nil)
+			s.audit.hook(breaking(1, "promoted"), nil)
 			go func() { _, _ = s.Rotate(s.Context(), s.user, id) }()
 			<-said
 			ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)

@@ -56,6 +56,11 @@ func TestAKeyIsReplacedAndTheOldOneRemovedAfterTheGracePeriod(t *testing.T) {
 		if again.ID != r.ID || again.State != strongroom.RotationPromoted || !s.server.opens(before) {
 			t.Errorf("within the grace period, rotating says %s", again.State)
 		}
+		again, err := s.Resume(s.Context(), s.user, id, r.ID)
+		s.must(err)
+		if !again.NextAt.Equal(*r.NextAt) || !s.server.opens(before) {
+			t.Errorf("after it was resumed the grace period ends at %v, want %v", again.NextAt, r.NextAt)
+		}
 		s.want("words in the grace period", s.server.said(), "")
 		r = s.due(r)
 		s.wantState(r, strongroom.RotationDone, "")
@@ -63,6 +68,26 @@ func TestAKeyIsReplacedAndTheOldOneRemovedAfterTheGracePeriod(t *testing.T) {
 		s.wantOpens(id, 2)
 		s.want("events", s.notes(id), "began, changing, promoted, cleaned")
 	})
+}
+
+func TestACleanUpThatWaitsOrIsStuckIsResumed(t *testing.T) {
+	for name, code := range map[string]strongroom.CheckCode{"waits": strongroom.CheckTimeout, "is stuck": strongroom.CheckPermission} {
+		t.Run("because it "+name, func(t *testing.T) {
+			run(t, func(s *scene) {
+				id := s.key()
+				s.server.hook(failing(1, code, "remove key"), nil)
+				r := s.due(s.rotate(id))
+				if !r.State.Active() || r.Code != code {
+					t.Fatalf("it is %s, %s", r.State, r.Code)
+				}
+				r, err := s.Resume(s.Context(), s.user, id, r.ID)
+				s.must(err)
+				s.wantState(r, strongroom.RotationDone, "")
+				s.wantKeys(s.publicOf(id))
+				s.wantOpens(id, 2)
+			})
+		})
+	}
 }
 
 func TestTheGracePeriodIsThePolicys(t *testing.T) {

@@ -280,8 +280,12 @@ func TestADeletedCredentialsRotationWaitsForItsRestoration(t *testing.T) {
 			}
 			return works
 		})
-		_, err := s.Rotate(s.Context(), s.user, id)
+		r, err := s.Rotate(s.Context(), s.user, id)
 		s.must(err)
+		s.wantState(r, strongroom.RotationChanging, "")
+		if r.Attempts != 0 || time.Until(*r.NextAt) > 0 {
+			t.Errorf("after %d tries it is due at %v", r.Attempts, r.NextAt)
+		}
 		s.server.hook(nil, nil)
 		s.server.said()
 		<-time.After(24 * time.Hour)
@@ -321,6 +325,17 @@ func TestWritesThatFail(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a try that came to nothing is kept and said not to be: it is not made twice", func(t *testing.T) {
+		run(t, func(s *scene) {
+			id := s.password()
+			s.server.hook(failing(1, cut, "set password"), nil)
+			s.audit.hook(nil, breaking(1, ""))
+			r := s.rotate(id)
+			s.wantState(r, strongroom.RotationChanging, strongroom.CheckTimeout)
+			s.want("words", s.server.said(), "set password, sign in")
+			s.wantState(s.due(r), strongroom.RotationDone, "")
+		})
+	})
 	t.Run("for longer than the lease: it goes on when the database is back", func(t *testing.T) {
 		run(t, func(s *scene) {
 			id, began := s.password(), time.Now()

@@ -65,10 +65,10 @@ func (r *recorder) hook(before, after func(notes []string) error) {
 	r.before, r.after = before, after
 }
 
-// breaking returns a hook that fails the commits with this note, so many times.
+// breaking returns a hook that fails the commits with this note, "" for none, so many times.
 func breaking(times int, note string) func([]string) error {
 	return func(notes []string) error {
-		if times == 0 || len(notes) == 0 || notes[0] != note {
+		if times == 0 || strings.Join(notes, ", ") != note {
 			return nil
 		}
 		times--

@@ -103,10 +103,10 @@ func (s *Service) SetRotationPolicy(ctx context.Context, caller strongroom.Calle
 func checkPolicy(p strongroom.RotationPolicy) error {
 	var wrong []strongroom.FieldError
 	if p.MaxAge != 0 && (p.MaxAge < minAge || p.MaxAge > maxAge) {
-		wrong = append(wrong, strongroom.FieldError{Location: []any{"body", "max_age_hours"}, Type: "range", Message: "Must be from 1 hour to 3650 days, or 0 for no rotation without being asked"})
+		wrong = append(wrong, strongroom.FieldError{Location: []any{"body", "max_age_hours"}, Type: "value", Message: "Must be from 1 hour to 3650 days, or 0 for no rotation without being asked"})
 	}
 	if p.Grace < 0 || p.Grace > maxGrace {
-		wrong = append(wrong, strongroom.FieldError{Location: []any{"body", "grace_hours"}, Type: "range", Message: "Must be from 0, for the default, to 90 days"})
+		wrong = append(wrong, strongroom.FieldError{Location: []any{"body", "grace_hours"}, Type: "value", Message: "Must be from 0, for the default, to 90 days"})
 	}
 	if wrong != nil {
 		return strongroom.Invalid(wrong...)

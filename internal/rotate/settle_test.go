@@ -80,8 +80,11 @@ func TestAReaderOfACredentialInDoubt(t *testing.T) {
 			}
 			s.wantOpens(id, 2)
 			s.want("events", s.notes(id), "began, changing, promoted")
+			s.server.said()
 			resume()
 			<-ended
+			// It was about to sign in, and finds that the lease is not its own any more.
+			s.want("words of the other", s.server.said(), "sign in")
 			s.wantOpens(id, 2)
 			s.want("events after the other goes on", s.notes(id), "began, changing, promoted")
 		})
@@ -102,6 +105,9 @@ func TestAReaderOfACredentialInDoubt(t *testing.T) {
 			s.wantOpens(id, 2)
 		})
 	})
+}
+
+func TestAReaderOfACredentialInDoubtThatIsLeftAlone(t *testing.T) {
 	t.Run("prefers what somebody has stored meanwhile, where that opens", func(t *testing.T) {
 		run(t, func(s *scene) {
 			id := s.password()
