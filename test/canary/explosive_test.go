@@ -1,14 +1,19 @@
 package canary_test
 
 import (
+	"bytes"
 	"context"
 	"strings"
+	"time"
 
+	"strongroom"
 	"strongroom/internal/catalog"
 	"strongroom/internal/connect"
+	"strongroom/internal/health"
 	"strongroom/internal/oauth"
 	"strongroom/internal/oauth/endpoint"
 	"strongroom/internal/refresh"
+	"strongroom/internal/rotate"
 	"strongroom/secret"
 )
 
@@ -24,6 +29,39 @@ const (
 	explodeInVerify   = "verify"
 	explodeInEmail    = "email"
 )
+
+// What a stored secret has in it to make what tests it, or changes it, panic over it.
+const (
+	explodeInTest     = "explode-in-test"
+	explodeInRotation = "explode-in-rotation"
+)
+
+// aheadOfTime is later than the first test of what was just stored.
+const aheadOfTime = 10 * time.Minute
+
+// explodeTests has the tests panic on demand, and puts what is due forward.
+func explodeTests(s *health.Service) {
+	s.Clock = func() time.Time { return time.Now().Add(aheadOfTime) }
+	for name, tester := range s.Testers {
+		s.Testers[name] = func(ctx context.Context, subject health.Subject) strongroom.CheckResult {
+			if bytes.Contains(subject.Data.Reveal(), []byte(explodeInTest)) {
+				panic(string(subject.Data.Reveal()))
+			}
+			return tester(ctx, subject)
+		}
+	}
+}
+
+// explosiveFar stands in front of what changes passwords.
+type explosiveFar struct{ rotate.Far }
+
+// SetPassword implements rotate.Far.
+func (e explosiveFar) SetPassword(ctx context.Context, data secret.Value, role string, newPassword secret.Value) strongroom.CheckResult {
+	if bytes.Contains(data.Reveal(), []byte(explodeInRotation)) {
+		panic(string(data.Reveal()) + string(newPassword.Reveal()))
+	}
+	return e.Far.SetPassword(ctx, data, role, newPassword)
+}
 
 // detonate panics with the secrets where the definition asks for it.
 func detonate(def catalog.OAuth, request string, secrets ...secret.Value) {

@@ -43,7 +43,9 @@ func serveFaulty(ctx context.Context, c app.Config, log *slog.Logger) error {
 	if _, err := a.Handler(ctx); err != nil {
 		return errors.Join(err, a.Close(context.WithoutCancel(ctx)))
 	}
-	a.Refresh.Sealer, a.OAuth.Sealer, a.OAuth.Clients.Sealer = f, f, f
+	a.Refresh.Sealer, a.OAuth.Sealer, a.OAuth.Clients.Sealer, a.Rotation.Sealer = f, f, f, f
+	a.Rotation.Far = explosiveFar{a.Rotation.Far}
+	explodeTests(a.Health)
 	a.Refresh.Endpoint, a.OAuth.Endpoint = explosiveRenewal{a.Refresh.Endpoint}, explosiveConnection{a.OAuth.Endpoint}
 	listener, err := a.Listen(ctx)
 	if err != nil {

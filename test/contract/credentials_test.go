@@ -22,10 +22,15 @@ func TestAStoredCredentialIsAnsweredWithItsMetadata(t *testing.T) {
 		if created := clockTime(t, got, "created_at"); !created.Equal(clockTime(t, got, "updated_at")) {
 			t.Error("a new credential was updated at another time than it was created")
 		}
-		for _, field := range []string{"id", "created_at", "updated_at"} {
+		// It is tested within minutes.
+		if wait := clockTime(t, got, "next_check_at").Sub(clockTime(t, got, "created_at")); wait < time.Minute || wait > 5*time.Minute {
+			t.Errorf("it is tested after %s", wait)
+		}
+		for _, field := range []string{"id", "created_at", "updated_at", "next_check_at"} {
 			delete(got, field)
 		}
 		want(t, "the rest", got, object{
+			"health": nil, "known_host": nil, "rotation_policy": nil, "last_rotated_at": nil, "next_rotation_at": nil,
 			"modified_by": owner.id, "user_id": owner.id, "name": "Partner drop box", "provider": "sftp",
 			"credential_type": "user_password", "status": "active", "status_since": nil, "status_reason": nil, "version": 1,
 			"google_email": nil, "account_email": nil, "expires_at": nil, "next_refresh_at": nil, "scopes": nil, "last_used_at": nil, "last_checked_at": nil, "last_check": nil, "last_refreshed_at": nil, "refresh_error": nil,
@@ -169,7 +174,7 @@ func TestReplacingACredential(t *testing.T) {
 			if !clockTime(t, after, "updated_at").After(clockTime(t, before, "updated_at")) {
 				t.Error("updated_at did not move")
 			}
-			right := merge(before, c.changed, object{"version": 2, "modified_by": c.by.id, "updated_at": after["updated_at"]})
+			right := merge(before, c.changed, object{"version": 2, "modified_by": c.by.id, "updated_at": after["updated_at"], "next_check_at": after["next_check_at"]})
 			want(t, "the answer", after, right)
 			want(t, "what is read afterwards", s.object(s.get(here.owner, path), 200), right)
 			want(t, "the data", s.object(s.get(program, path+"/credentials"), 200), c.data)

@@ -176,6 +176,8 @@ func TestASampleOfEveryOperationFitsTheDocument(t *testing.T) {
 	first, second := s.begin(admin, ""), s.connection(s.call(admin, "POST", "/api/plugins/acme/oauth/authorize", object{"redirect_to": landing}))
 	s.back(first, s.provider.Allow(first.url, "person"))
 	s.back(second, s.provider.Allow(second.url, "person"))
+	rotated := credentialsPath + "/" + s.store(admin, postgres("rotated"))
+	rotation := rotated + "/rotations/" + text(t, s.object(s.call(admin, "POST", rotated+"/rotate", nil), 200), "id")
 	plugin := object{"redirect_to": landing, "integration_name": "plugin"}
 	answered := map[string]bool{}
 	for _, c := range []struct {
@@ -198,6 +200,10 @@ func TestASampleOfEveryOperationFitsTheDocument(t *testing.T) {
 		{admin, "POST", "/api/plugins/acme/oauth/authorize", plugin, 200},
 		{anonymous, "GET", integrationCallback + "?error=access_denied&state=" + first.state, nil, 303}, {anonymous, "GET", pluginCallback + "?code=c&state=" + second.state, nil, 303},
 		{admin, "PUT", clientsPath + "/acme", object{"client_id": "own", "client_secret": canary + "own"}, 200}, {admin, "GET", clientsPath, nil, 200}, {admin, "DELETE", clientsPath + "/acme", nil, 204},
+		{admin, "POST", testSFTP, sftpBody(), 200}, {admin, "POST", testPostgres, bodies["test-postgres-connection"], 200},
+		{admin, "POST", testPostgres + strings.TrimPrefix(rotated, credentialsPath), nil, 200}, {admin, "POST", rotated + "/test", nil, 200}, {admin, "GET", rotated + "/checks", nil, 200},
+		{admin, "POST", rotated + "/rotate", nil, 200}, {admin, "GET", rotated + "/rotations", nil, 200}, {admin, "GET", rotationsPath, nil, 200},
+		{admin, "POST", rotation + "/resume", nil, 200}, {admin, "POST", rotation + "/abandon", nil, 200}, {admin, "PUT", rotated + "/rotation-policy", object{"max_age_hours": 24}, 200},
 		{admin, "GET", "/api/integrations/catalog", nil, 200}, {admin, "GET", "/api/profile/me", nil, 200}, {admin, "GET", eventsPath, nil, 200},
 	} {
 		s.call(c.who, c.method, c.path, c.body).Want(t, c.status)

@@ -84,6 +84,7 @@ func TestAConnectedAccountIsACredentialLikeAnyOther(t *testing.T) {
 		"status": "active", "status_since": nil, "status_reason": nil, "version": 1, "google_email": nil, "account_email": "person@example.com",
 		"expires_at": metadata["expires_at"], "next_refresh_at": metadata["next_refresh_at"], "scopes": []string{"openid", "offline_access"},
 		"last_used_at": nil, "last_checked_at": nil, "last_check": nil, "last_refreshed_at": nil, "refresh_error": nil,
+		"health": nil, "next_check_at": nil, "known_host": nil, "rotation_policy": nil, "last_rotated_at": nil, "next_rotation_at": nil,
 	})
 
 	data := s.opened(s.program, id)

@@ -69,27 +69,38 @@ func stockTokens(b *testing.B, dir, definitions string, provider *oauthtest.Serv
 	config.Catalog, config.CredentialsPerProvider, config.CredentialsPerUser = definitions, 0, 0
 	began := time.Now()
 	grants := provider.MakeGrants(renewals, oauthtest.GrantRequest{AccessLifetime: lastEnd})
-	a, err := app.Open(context.Background(), config, "load", slog.New(slog.NewJSONHandler(io.Discard, nil)))
-	must(b, err)
-	organization := uuid.New()
-	person := strongroom.Caller{Principal: strongroom.Principal{Kind: strongroom.KindUser, ID: uuid.New(), OrganizationID: organization, Role: strongroom.RoleAppUser}}
-	stock := stocked{ids: make([]uuid.UUID, len(grants))}
-	each(b, len(grants), func(i int) error {
+	stock := stockMany(b, config, time.Now, renewals, func(i int) strongroom.NewCredential {
 		ends := began.Add(firstEnd + (lastEnd-firstEnd)*time.Duration(i)/time.Duration(len(grants)))
-		c, err := a.Credentials.Create(context.Background(), person, strongroom.NewCredential{
+		return strongroom.NewCredential{
 			Name: fmt.Sprintf("token %d", i), Provider: "acme", Type: "oauth2",
 			Data: secret.New(fmt.Appendf(nil, `{"access_token":%q,"refresh_token":%q,"expires_at":%d}`, grants[i].AccessToken, grants[i].RefreshToken, ends.Unix())),
-		})
+		}
+	})
+	b.Logf("stored after %v", time.Since(began).Round(time.Second))
+	return stock
+}
+
+// stockMany stores n credentials of one user's by the clock, and makes a key to read them.
+func stockMany(b *testing.B, config app.Config, clock strongroom.Clock, n int, credential func(i int) strongroom.NewCredential) stocked {
+	b.Helper()
+	ctx := context.Background()
+	a, err := app.Open(ctx, config, "load", slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	must(b, err)
+	a.Credentials.Clock = clock
+	organization := uuid.New()
+	person := strongroom.Caller{Principal: strongroom.Principal{Kind: strongroom.KindUser, ID: uuid.New(), OrganizationID: organization, Role: strongroom.RoleAppUser}}
+	stock := stocked{ids: make([]uuid.UUID, n)}
+	each(b, n, func(i int) error {
+		c, err := a.Credentials.Create(ctx, person, credential(i))
 		stock.ids[i] = c.ID
 		return err
 	})
-	account, err := a.Accounts.Create(context.Background(), strongroom.Operator(organization, ""), strongroom.NewServiceAccount{Name: "load"})
+	account, err := a.Accounts.Create(ctx, strongroom.Operator(organization, ""), strongroom.NewServiceAccount{Name: "load"})
 	must(b, err)
-	key, err := a.Accounts.CreateKey(context.Background(), strongroom.Operator(organization, ""), account.ID, strongroom.NewAPIKey{Name: "load"})
+	key, err := a.Accounts.CreateKey(ctx, strongroom.Operator(organization, ""), account.ID, strongroom.NewAPIKey{Name: "load"})
 	must(b, err)
 	stock.key = string(key.Token.Reveal())
-	must(b, a.Close(context.Background()))
-	b.Logf("stored after %v", time.Since(began).Round(time.Second))
+	must(b, a.Close(ctx))
 	return stock
 }
 
@@ -112,20 +123,26 @@ func each(b *testing.B, n int, f func(i int) error) {
 	}
 }
 
-// serveTokens starts the real binary.
+// serveTokens starts the real binary with the provider's client.
 func serveTokens(b *testing.B, dir, definitions string) *server {
+	b.Helper()
+	b.Setenv("STRONGROOM_OAUTH_ACME_CLIENT_ID", oauthtest.Confidential)
+	b.Setenv("STRONGROOM_OAUTH_ACME_CLIENT_SECRET", oauthtest.ClientSecret)
+	return serveBinary(b, dir, "--catalog", definitions)
+}
+
+// serveBinary starts the real binary, which may call this machine.
+func serveBinary(b *testing.B, dir string, more ...string) *server {
 	b.Helper()
 	binary := filepath.Join(dir, "strongroom")
 	out, err := exec.Command("go", "build", "-o", binary, "strongroom/cmd/strongroom").CombinedOutput()
 	if err != nil {
 		b.Fatalf("the service does not build: %v\n%s", err, out)
 	}
-	b.Setenv("STRONGROOM_OAUTH_ACME_CLIENT_ID", oauthtest.Confidential)
-	b.Setenv("STRONGROOM_OAUTH_ACME_CLIENT_SECRET", oauthtest.ClientSecret)
 	addresses, err := freeAddresses(1)
 	must(b, err)
-	s := &server{address: addresses[0], log: filepath.Join(dir, "server.log"), command: []string{binary, "serve", "--data", dir,
-		"--addr", addresses[0], "--catalog", definitions, "--allow-addresses", "127.0.0.0/8", "--credentials-per-provider", "0", "--credentials-per-user", "0"}}
+	s := &server{address: addresses[0], log: filepath.Join(dir, "server.log"), command: append([]string{binary, "serve", "--data", dir,
+		"--addr", addresses[0], "--allow-addresses", "127.0.0.0/8", "--credentials-per-provider", "0", "--credentials-per-user", "0"}, more...)}
 	_, err = s.start(context.Background())
 	must(b, err)
 	b.Cleanup(func() { _ = s.process.Process.Kill() }) // for a benchmark that fails
