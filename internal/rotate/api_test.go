@@ -59,6 +59,22 @@ func TestManyWhoRotateAtOnceMakeOneRotation(t *testing.T) {
 	})
 }
 
+func TestWhoHasWaitedForAnothersTryDoesNotMakeOneMore(t *testing.T) {
+	run(t, func(s *scene) {
+		id := s.password()
+		other, _ := s.another()
+		resume, ended := s.stalled(other, id, "before set password")
+		s.server.hook(failing(1, strongroom.CheckRefused, "set password"), nil)
+		go func() {
+			<-time.After(time.Second)
+			resume()
+		}()
+		s.wantState(s.rotate(id), strongroom.RotationPending, strongroom.CheckRefused)
+		<-ended
+		s.want("words", s.server.said(), "set password")
+	})
+}
+
 func TestWhoRotatesIsNotKeptWaitingForEver(t *testing.T) {
 	run(t, func(s *scene) {
 		id := s.password()
