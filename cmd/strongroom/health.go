@@ -80,11 +80,41 @@ func healthText(s strongroom.HealthState) string { return cmp.Or(string(s), "unk
 
 type ailmentJSON struct {
 	credentialJSON
-	LastCheck json.RawMessage `json:"last_check"`
+	LastCheck *checkJSON `json:"last_check"`
 }
 
 func ailmentOf(c strongroom.Credential) ailmentJSON {
-	return ailmentJSON{credentialJSON: credentialOf(c), LastCheck: c.LastCheck}
+	out := ailmentJSON{credentialJSON: credentialOf(c)}
+	if last, ok := lastCheck(c); ok {
+		wire := checkOf(last)
+		out.LastCheck = &wire
+	}
+	return out
+}
+
+// lastCheck returns false where there was none.
+func lastCheck(c strongroom.Credential) (last strongroom.Check, ok bool) {
+	ok = c.LastCheck != nil && json.Unmarshal(c.LastCheck, &last) == nil
+	return last, ok
+}
+
+type checkJSON struct {
+	Success   bool                    `json:"success"`
+	Code      string                  `json:"code,omitempty"`
+	Message   string                  `json:"message"`
+	Phases    []strongroom.CheckPhase `json:"phases"`
+	Details   map[string]any          `json:"details,omitempty"`
+	Warnings  []strongroom.Warning    `json:"warnings,omitempty"`
+	CheckedAt time.Time               `json:"checked_at"`
+	Trigger   string                  `json:"trigger"`
+	Version   int64                   `json:"version"`
+}
+
+func checkOf(c strongroom.Check) checkJSON {
+	return checkJSON{
+		Success: c.Success, Code: string(c.Code), Message: c.Message, Phases: c.Phases, Details: c.Details, Warnings: c.Warnings,
+		CheckedAt: c.At, Trigger: string(c.Trigger), Version: c.Version,
+	}
 }
 
 func ailmentRow(c strongroom.Credential) []string {
@@ -92,8 +122,7 @@ func ailmentRow(c strongroom.Credential) []string {
 	if c.LastCheckedAt != nil {
 		tested = c.LastCheckedAt.Format(time.RFC3339)
 	}
-	var last strongroom.Check
-	if c.LastCheck != nil && json.Unmarshal(c.LastCheck, &last) == nil {
+	if last, ok := lastCheck(c); ok {
 		found = last.Message
 		if last.Success && len(last.Warnings) > 0 {
 			found = last.Warnings[0].Message
@@ -125,7 +154,7 @@ func (c *testCredentialCommand) Run(ctx context.Context, root *cli, sys system) 
 			return err
 		}
 		if c.JSON {
-			if err := printJSON(sys.stdout, check); err != nil {
+			if err := printJSON(sys.stdout, checkOf(check)); err != nil {
 				return err
 			}
 		}
