@@ -2,9 +2,11 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -208,8 +210,12 @@ func pgBrokenTLS(err error) *Failure {
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
 		invalid   x509.CertificateInvalidError
+		record    tls.RecordHeaderError
 	)
 	switch {
+	case errors.As(err, &record) && strings.HasPrefix(string(record.RecordHeader[:]), "SH-"):
+		// An SSH server's banner: its S was taken for the yes to TLS.
+		return errPGAnswer
 	case errors.As(err, &authority):
 		return &Failure{CodeTLS, "The server's certificate does not lead to a CA that is trusted; give the certificates of the CA that issued it"}
 	case errors.As(err, &name):

@@ -54,6 +54,16 @@ func pgScript(t *testing.T, script func(net.Conn) error) probe.PostgreSQL {
 	return probe.PostgreSQL{Host: "127.0.0.1", Port: port, Username: "user", Password: plain("canary-91"), Database: "db", SSLMode: "disable"}
 }
 
+func TestAnSSHServerIsNotTakenForOneThatSpeaksTLS(t *testing.T) {
+	for _, mode := range []string{"prefer", "require"} {
+		target := pgScript(t, say("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"))
+		target.SSLMode = mode
+		if r := pgProber().PostgreSQL(t.Context(), target); r.Code != probe.CodeProtocol {
+			t.Errorf("with %s: %s %q, want protocol", mode, r.Code, r.Message)
+		}
+	}
+}
+
 // say reads one message and answers with bytes.
 func say(answer string) func(net.Conn) error {
 	return func(conn net.Conn) error {

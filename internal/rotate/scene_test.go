@@ -87,6 +87,8 @@ type scene struct {
 	sealer  *seal.Sealer
 	custody *custody.Service
 	log     *lockedBuffer
+	// panics says that something of the test is to panic.
+	panics bool
 	// reached is asked at every step of every service of the scene.
 	reached func(step string)
 
@@ -124,6 +126,9 @@ func setup(t *testing.T) *scene {
 	log, err := audit.Open(t.Context(), audit.Options{Store: s.store, Signer: audit.Signer{KeyID: uuid.New(), Key: private}, Process: "test"})
 	s.must(err)
 	t.Cleanup(func() {
+		if strings.Contains(s.log.String(), "panicked") != s.panics {
+			t.Errorf("something panicked: %v\n%s", !s.panics, s.log)
+		}
 		s.must(log.Close(context.Background()))
 		s.must(s.store.Close())
 	})
