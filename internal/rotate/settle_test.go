@@ -274,7 +274,7 @@ func TestAHolderThatIsGoneIsReplacedWhenItsLeaseEnds(t *testing.T) {
 func TestReadersGetWhatOpens(t *testing.T) {
 	for _, method := range []string{"password", "roles", "key"} {
 		t.Run(method, func(t *testing.T) {
-			for round := range 12 {
+			for round := range 8 {
 				seed := rand.Uint64()
 				t.Run(fmt.Sprintf("round %d, seed %d", round, seed), func(t *testing.T) {
 					run(t, func(s *scene) { s.race(method, seed) })
