@@ -38,6 +38,7 @@ type Config struct {
 	RefreshTimeout  time.Duration `help:"How long a provider may take to answer when a token is renewed." default:"15s" group:"OAuth"`
 	RefreshWorkers  int           `help:"Tokens renewed at once ahead of their end; 0: none are, and a read renews what it needs." default:"32" group:"OAuth"`
 	CheckWorkers    int           `help:"Credentials tested at once on schedule; 0: none are, and a test is made on demand alone." default:"16" group:"Health"`
+	ChecksPerSecond int           `help:"Credentials tested a second at most on schedule, so that tests never keep reads waiting; 0: no limit." default:"20" group:"Health"`
 	CheckEvery      time.Duration `help:"Interval of scheduled tests of a credential that works; 0: each provider's own." default:"0" group:"Health"`
 	RotationWorkers int           `help:"Rotations worked on at once without anybody asking; 0: none are, and one that was interrupted waits for somebody to resume it." default:"4" group:"Health"`
 
@@ -185,6 +186,9 @@ func (c Config) validateOAuth(fail func(string, ...any)) {
 func (c Config) validateHealth(fail func(string, ...any)) {
 	if c.CheckWorkers < 0 || c.CheckWorkers > 1024 || c.RotationWorkers < 0 || c.RotationWorkers > 256 {
 		fail("--check-workers must be from 0 to 1024, --rotation-workers from 0 to 256")
+	}
+	if c.ChecksPerSecond < 0 || c.ChecksPerSecond > 10_000 {
+		fail("--checks-per-second must be from 0 (no limit) to 10000")
 	}
 	if c.CheckEvery != 0 && (c.CheckEvery < time.Minute || c.CheckEvery > 30*24*time.Hour) {
 		fail("--check-every must be 0 (each provider's own) or from 1m to 720h")

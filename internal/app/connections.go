@@ -38,7 +38,7 @@ func (a *App) OpenConnections() error {
 	prober := probe.New(dialer, a.clock)
 	a.Health = health.New(health.Options{
 		Store: a.Store, Audit: a.Audit, Custody: a.Credentials, Catalog: a.Catalog, Testers: a.testers(dialer, prober),
-		Clock: a.clock, Log: a.Log, Observe: a.Metrics.Check, Every: a.Config.CheckEvery,
+		Clock: a.clock, Log: a.Log, Observe: a.Metrics.Check, Every: a.Config.CheckEvery, PerSecond: a.Config.ChecksPerSecond,
 	})
 	a.Rotation = rotate.New(rotate.Options{
 		Store: a.Store, Audit: a.Audit, Custody: a.Credentials, Sealer: a.sealer, Catalog: a.Catalog, Far: far.Far{Prober: prober},

@@ -41,7 +41,7 @@ type due struct {
 func (s *Service) RunDue(ctx context.Context, workers int) {
 	d := &due{Service: s, share: max(1, workers/2), busy: map[string]int{}}
 	schedule.Job[store.DueCredential]{
-		Name: "health", Claim: d.claim, Do: d.do, Workers: workers, Every: lookEvery, Log: s.Log,
+		Name: "health", Claim: d.claim, Do: d.do, Workers: workers, PerSecond: s.PerSecond, Every: lookEvery, Log: s.Log,
 	}.Run(ctx)
 }
 

@@ -64,6 +64,8 @@ type Options struct {
 	Observe func(provider string, trigger strongroom.CheckTrigger, r strongroom.CheckResult, took time.Duration)
 	// Every replaces the interval of every definition; 0: the definition's.
 	Every time.Duration
+	// PerSecond is how many scheduled tests are begun a second at most; 0: no limit.
+	PerSecond int
 	// Concurrent and PerOrganization bound the tests on demand at once; 0: the defaults.
 	Concurrent, PerOrganization int
 }

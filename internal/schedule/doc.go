@@ -3,6 +3,7 @@
 //
 // It owns the loop: claim a bounded batch, do it with a bounded number of workers, claim
 // again when there is room and more is due, and look again after a while when there is not.
+// Work that is in no hurry is begun at a pace, so that it does not crowd out what is.
 // What is due lives as columns on the rows it is about, and a claim puts those off, so that
 // replicas share the work and what a killed process had claimed comes due again.
 //

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"strongroom/internal/stack"
 )
 
@@ -22,6 +24,10 @@ type Job[T any] struct {
 	Do func(ctx context.Context, work T)
 	// Workers is how many are done at once; at least 1.
 	Workers int
+	// PerSecond is how many are begun a second at most, evenly; 0: no limit. Workers bound
+	// what work that waits holds; this bounds what work that does not wait takes from
+	// whoever is being served meanwhile.
+	PerSecond int
 	// Every is how often is looked for more where nothing was left over, give or take a
 	// tenth, so that replicas do not look at once.
 	Every time.Duration
@@ -31,6 +37,10 @@ type Job[T any] struct {
 // Run does what comes due until ctx ends, and returns when what was begun has ended.
 func (j Job[T]) Run(ctx context.Context) {
 	workers := max(1, j.Workers)
+	pace := rate.NewLimiter(rate.Inf, 1)
+	if j.PerSecond > 0 {
+		pace.SetLimit(rate.Limit(j.PerSecond))
+	}
 	// freed gets a value for every piece that has ended.
 	freed := make(chan struct{}, workers)
 	var running sync.WaitGroup
@@ -49,6 +59,9 @@ func (j Job[T]) Run(ctx context.Context) {
 		claimed, more := j.claim(ctx, asked)
 		busy += len(claimed)
 		for _, work := range claimed {
+			if pace.Wait(ctx) != nil {
+				return
+			}
 			running.Go(func() {
 				defer func() { freed <- struct{}{} }()
 				j.do(ctx, work)

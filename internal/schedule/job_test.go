@@ -184,3 +184,52 @@ func TestWhatWasLeftIsClaimedAsSoonAsSomethingHasEnded(t *testing.T) {
 		}
 	})
 }
+
+func TestWorkIsBegunAtAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{due: numbers(100)}
+		began := time.Now()
+		var mu sync.Mutex
+		var begun []time.Duration
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			schedule.Job[int]{
+				Name: "test", Claim: q.claim, Workers: 16, PerSecond: 20, Every: every, Log: slog.New(slog.DiscardHandler),
+				Do: func(context.Context, int) {
+					mu.Lock()
+					defer mu.Unlock()
+					begun = append(begun, time.Since(began))
+				},
+			}.Run(ctx)
+		}()
+		<-time.After(time.Minute)
+		cancel()
+		<-ended
+		if len(begun) != 100 {
+			t.Fatalf("%d of 100 were done", len(begun))
+		}
+		for i, at := range begun {
+			if want := time.Duration(i) * 50 * time.Millisecond; at < want-time.Millisecond || at > want+time.Millisecond {
+				t.Fatalf("the %dth was begun after %s, want %s", i, at, want)
+			}
+		}
+	})
+}
+
+func TestWorkThatWaitsForItsPaceEndsWithTheJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queue{due: numbers(100)}
+		var done atomic.Int32
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		schedule.Job[int]{
+			Name: "test", Claim: q.claim, Workers: 16, PerSecond: 1, Every: every, Log: slog.New(slog.DiscardHandler),
+			Do: func(context.Context, int) { done.Add(1) },
+		}.Run(ctx)
+		if done.Load() != 2 {
+			t.Errorf("%d were begun in 1.5 s at one a second", done.Load())
+		}
+	})
+}
