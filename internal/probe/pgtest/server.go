@@ -124,6 +124,24 @@ func (s *Server) Query(tb testing.TB, database, statement string) string {
 	return string(results[0].Rows[0][0])
 }
 
+// Hold runs statements as the superuser in a transaction that keeps its locks until release,
+// which takes it back.
+func (s *Server) Hold(tb testing.TB, statements string) (release func()) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgconn.ConnectConfig(ctx, s.admin.Copy())
+	if err != nil {
+		tb.Fatalf("PostgreSQL: %v", err)
+	}
+	release = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
+	tb.Cleanup(release)
+	if _, err := conn.Exec(ctx, "begin; "+statements).ReadAll(); err != nil {
+		tb.Fatalf("PostgreSQL: %s: %v", statements, err)
+	}
+	return release
+}
+
 // Log returns what the server has logged. Where the server was not started here, it has to
 // keep its log by a collector of its own.
 func (s *Server) Log(tb testing.TB) string {

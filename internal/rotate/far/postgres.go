@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,6 +32,8 @@ var refusals = map[string]*probe.Failure{
 	"25006": errReadOnly,
 	// A standby's, where a transaction is begun that may write.
 	"0A000": errReadOnly,
+	// A server's that does not know the timeouts, which came before SCRAM did.
+	"42704": errTooOld,
 }
 
 // TestPostgreSQL signs in with a credential's data and asks what the role may do.
@@ -67,16 +70,25 @@ func (f Far) SetPassword(ctx context.Context, data secret.Value, role string, ne
 // setPassword changes the role's password in one transaction, so that a pooler keeps to one
 // connection, and makes sure that the commit is on disk before it is reported, whatever the
 // role's settings say. A role that is set to act as another acts as itself here.
+//
+// Nothing is changed after the context's deadline, on a server that was held up either: it
+// waits a third of the time for the change to arrive, and works at it for a third.
 func setPassword(ctx context.Context, conn *pgconn.PgConn, role, verifier string) error {
+	third := remaining(ctx) / 3
+	if third < time.Millisecond {
+		return context.DeadlineExceeded
+	}
+	limit := strconv.FormatInt(third.Milliseconds(), 10)
 	results, err := conn.Exec(ctx, "begin read write; set local role none; set local synchronous_commit = on; "+
+		"set local idle_in_transaction_session_timeout = "+limit+"; set local statement_timeout = "+limit+"; "+
 		"select session_user, current_user, current_setting('server_version_num')").ReadAll()
 	if err != nil {
 		return err
 	}
-	if len(results) != 4 || len(results[3].Rows) != 1 || len(results[3].Rows[0]) != 3 {
+	if len(results) != 6 || len(results[5].Rows) != 1 || len(results[5].Rows[0]) != 3 {
 		return errAnswer
 	}
-	row := results[3].Rows[0]
+	row := results[5].Rows[0]
 	version, err := strconv.Atoi(string(row[2]))
 	switch {
 	case err != nil:
@@ -85,9 +97,20 @@ func setPassword(ctx context.Context, conn *pgconn.PgConn, role, verifier string
 		return errTooOld
 	case string(row[0]) != role || string(row[1]) != role:
 		return errAnotherRole
+	case remaining(ctx) < 2*third:
+		return context.DeadlineExceeded
 	}
 	// A verifier has no character that would have to be quoted.
 	return conn.Exec(ctx, "alter role "+quoted(role)+" password '"+verifier+"'; commit").Close()
+}
+
+// remaining is how long the context lasts; it has a deadline wherever words go to a server.
+func remaining(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return time.Until(deadline)
 }
 
 // quoted returns a name as an SQL identifier.

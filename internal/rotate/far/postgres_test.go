@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -169,6 +170,27 @@ func TestAPasswordIsNotSet(t *testing.T) {
 	})
 }
 
+// TestAPasswordIsNotSetLate: whoever was told that the change came to nothing goes on without
+// the new password, so that a server which was held up must not set it after all.
+func TestAPasswordIsNotSetLate(t *testing.T) {
+	a := newAccount(t, "login")
+	stored := a.stored(t, a.role)
+	release := a.server.Hold(t, "alter role "+a.role+" connection limit 7")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	want(t, local().SetPassword(ctx, a.data, a.role, far.NewPassword()), strongroom.CheckTimeout)
+	release()
+	for a.server.Query(t, "", "select count(*) from pg_stat_activity where usename = '"+a.role+"'") != "0" {
+		if t.Context().Err() != nil {
+			t.Fatal("the server still works for the role")
+		}
+	}
+	if a.stored(t, a.role) != stored {
+		t.Error("the server set the password after the caller was told that it did not")
+	}
+	want(t, local().TestPostgreSQL(t.Context(), a.data), "")
+}
+
 func (a account) stored(t *testing.T, role string) string {
 	return a.server.Query(t, "", "select rolpassword from pg_authid where rolname = '"+role+"'")
 }
@@ -265,7 +287,7 @@ func answerStatements(b *pgproto3.Backend, version, state string) {
 		_ = b.Flush()
 		return
 	}
-	for range 3 {
+	for range 5 {
 		b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SET")})
 	}
 	var fields []pgproto3.FieldDescription
@@ -286,6 +308,7 @@ func TestServersThatAreNotGivenAPassword(t *testing.T) {
 		says           string
 	}{
 		"one that is too old for SCRAM": {"90624", "", strongroom.CheckProtocol, "older than PostgreSQL 10"},
+		"one that is older still":       {"", "42704", strongroom.CheckProtocol, "older than PostgreSQL 10"},
 		"one of no version":             {"x", "", strongroom.CheckProtocol, "did not keep to the protocol"},
 		"a standby":                     {"", "0A000", strongroom.CheckPermission, "takes no changes"},
 		"one that lets nothing change":  {"", "25006", strongroom.CheckPermission, "takes no changes"},
