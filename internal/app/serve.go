@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -110,11 +109,6 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	// One processor would leave requests waiting for each fsync of the audit log.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
-	if os.Getenv("GOGC") == "" {
-		// Little is kept between requests, so that the collector would run many times a
-		// second; a tenth of a read's CPU is saved for about 5 MB.
-		debug.SetGCPercent(gcPercent)
-	}
 	a, err := open(ctx, c, "serve", log, 0)
 	if err != nil {
 		return err
@@ -133,9 +127,6 @@ func (a *App) listenAndServe(ctx context.Context) error {
 	}
 	return a.Serve(ctx, listener)
 }
-
-// gcPercent is how much the heap may grow between collections, in percent.
-const gcPercent = 250
 
 // closeTimeout bounds the flush at the end.
 const closeTimeout = 10 * time.Second

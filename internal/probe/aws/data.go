@@ -24,10 +24,13 @@ var (
 var (
 	// regionForm keeps a region from naming another host than one of AWS.
 	regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
-	hostForm   = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,253}$`)
+	hostForm   = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 )
 
-const maxRegion = 32
+const (
+	maxRegion = 32
+	maxHost   = 253
+)
 
 // data is a stored credential of either type.
 type data struct {
@@ -93,7 +96,7 @@ func readMailbox(v secret.Value) (mailbox, error) {
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	port := cmp.Or(d.Port, defaultPort)
 	switch {
-	case !hostForm.MatchString(host):
+	case len(host) > maxHost, !hostForm.MatchString(host):
 		return mailbox{}, errHost
 	// A whole number may be written 587.0 (JSON Schema, core, section 4.2.3).
 	case port < 1 || port > 65535 || port != float64(int(port)):

@@ -19,7 +19,9 @@ var (
 	errLocal   = &failure.Error{Code: strongroom.CheckBlockedAddress, Message: "UseDevelopmentStorage means the emulator of the machine that it is used on; name the address with BlobEndpoint"}
 )
 
-var hostForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,253}$`)
+const maxHost = 253
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 
 // accountAddress returns the address of an account's blobs.
 func accountAddress(scheme, account, suffix string) (*url.URL, error) {
@@ -34,7 +36,7 @@ func accountAddress(scheme, account, suffix string) (*url.URL, error) {
 func readAddress(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil, u.User != nil, u.Opaque != "", u.Fragment != "", !hostForm.MatchString(u.Hostname()):
+	case err != nil, u.User != nil, u.Opaque != "", u.Fragment != "", len(u.Hostname()) > maxHost, !hostForm.MatchString(u.Hostname()):
 		return nil, errAddress
 	case u.Scheme == "http" && !outbound.IsLoopbackHost(u.Hostname()):
 		return nil, errPlain

@@ -50,7 +50,9 @@ func Token(ctx context.Context, client *http.Client, authority string, a Applica
 }
 
 // tenantForm is that of UUIDs and domains, neither of which leaves its place in an address.
-var tenantForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
+var tenantForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
+
+const maxTenant = 253
 
 // newRequest makes the request for a token, and refuses what would lead it elsewhere.
 func newRequest(ctx context.Context, authority string, a Application, scope string) (*http.Request, error) {
@@ -58,7 +60,7 @@ func newRequest(ctx context.Context, authority string, a Application, scope stri
 	if err != nil {
 		return nil, err
 	}
-	if !tenantForm.MatchString(a.TenantID) {
+	if len(a.TenantID) > maxTenant || !tenantForm.MatchString(a.TenantID) {
 		return nil, errTenant
 	}
 	form := url.Values{

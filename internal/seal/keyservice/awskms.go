@@ -33,8 +33,8 @@ type kms struct {
 }
 
 var (
-	kmsID     = regexp.MustCompile(`^(alias/[A-Za-z0-9/_-]{1,250}|[a-z0-9-]{1,64})$`)
-	kmsARN    = regexp.MustCompile(`^(arn:aws[a-z-]*:kms):([a-z0-9-]{1,30}):([0-9]{12}):(alias/[A-Za-z0-9/_-]{1,250}|key/[a-z0-9-]{1,64})$`)
+	kmsID     = regexp.MustCompile(`^(alias/[A-Za-z0-9/_-]+|[a-z0-9-]+)$`)
+	kmsARN    = regexp.MustCompile(`^(arn:aws[a-z-]*:kms):([a-z0-9-]+):([0-9]{12}):(alias/[A-Za-z0-9/_-]+|key/[a-z0-9-]+)$`)
 	awsRegion = regexp.MustCompile(`^[a-z]{2,5}(-[a-z0-9]+){2,4}$`)
 )
 

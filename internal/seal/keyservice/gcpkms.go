@@ -31,7 +31,7 @@ const (
 	cloudKMSScope    = "https://www.googleapis.com/auth/cloudkms"
 )
 
-var cloudKMSKey = regexp.MustCompile(`^projects/[a-z0-9.:-]{1,100}/locations/[a-z0-9-]{1,63}/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63}$`)
+var cloudKMSKey = regexp.MustCompile(`^projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/keyRings/[A-Za-z0-9_-]+/cryptoKeys/[A-Za-z0-9_-]+$`)
 
 func openCloudKMS(_ context.Context, l location, o Options) (seal.Service, error) {
 	if err := l.only("endpoint"); err != nil {

@@ -72,7 +72,14 @@ type location struct {
 	query url.Values
 }
 
+// maxLocation bounds a location, in bytes. The longest names there are, an ARN's and a
+// Cloud KMS key's, stay far below; expressions that count as far would take memory for good.
+const maxLocation = 1024
+
 func parseLocation(scheme, rest string) (location, error) {
+	if len(rest) > maxLocation {
+		return location{}, wrong(scheme, fmt.Sprintf("it is longer than %d bytes", maxLocation))
+	}
 	path, query, _ := strings.Cut(rest, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {

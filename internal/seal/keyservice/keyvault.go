@@ -56,7 +56,7 @@ const (
 )
 
 var (
-	keyVaultPath    = regexp.MustCompile(`^([a-z0-9.-]{1,253}(?::[0-9]{1,5})?)/keys/([A-Za-z0-9-]{1,127})(?:/([0-9a-f]{32}))?$`)
+	keyVaultPath    = regexp.MustCompile(`^([a-z0-9.-]+(?::[0-9]{1,5})?)/keys/([A-Za-z0-9-]+)(?:/([0-9a-f]{32}))?$`)
 	keyVaultVersion = regexp.MustCompile(`^[0-9a-f]{32}$`)
 )
 

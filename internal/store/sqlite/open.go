@@ -31,7 +31,7 @@ type Options struct {
 //
 //   - synchronous: a commit has reached the disk when it returns.
 //   - secure_delete: what was deleted or overwritten is zeroed in the file.
-//   - cache_size: 2 MB. More would be of little use: a connection that finds the log
+//   - cache_size: 512 KB. More would be of little use: a connection that finds the log
 //     changed by another drops its cache.
 //   - temp_store: sorting never leaves rows in a temporary file.
 //   - journal_size_limit: a log that a long reader made grow shrinks again, to 16 MB.
@@ -39,7 +39,7 @@ var settings = []string{
 	"PRAGMA synchronous = FULL",
 	"PRAGMA foreign_keys = ON",
 	"PRAGMA secure_delete = ON",
-	"PRAGMA cache_size = -2048",
+	"PRAGMA cache_size = -512",
 	"PRAGMA temp_store = MEMORY",
 	"PRAGMA trusted_schema = OFF",
 	"PRAGMA journal_size_limit = 16777216",
