@@ -81,6 +81,8 @@ func TestMovedFile(t *testing.T) {
 		m.gone("Write", m.Write(t.Context(), func(tx store.Tx) error { return tx.CreateAccount(refused) }))
 		m.gone("Ready", m.Ready(t.Context()))
 		m.gone("Account", m.read())
+		_, _, err := m.KeyAndCredential(t.Context(), [32]byte{1}, uuid.New())
+		m.gone("KeyAndCredential of an unknown key", err)
 		m.gone("AuditSnapshot", snapshot(m))
 		m.rename(m.path+".away", m.path)
 		m.works()
