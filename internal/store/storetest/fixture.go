@@ -95,12 +95,19 @@ func (f *fixture) organization() uuid.UUID {
 // newCredential is a credential with only what is required.
 func (f *fixture) newCredential(organization uuid.UUID) store.SealedCredential {
 	f.made++
+	c := sealedFor(organization)
+	c.CreatedAt, c.UpdatedAt = at(f.made), at(f.made)
+	return c
+}
+
+// sealedFor is newCredential for several goroutines: all are made at one time.
+func sealedFor(organization uuid.UUID) store.SealedCredential {
 	user := uuid.New()
 	return store.SealedCredential{
 		Credential: strongroom.Credential{
 			ID: uuid.Must(uuid.NewV7()), OrganizationID: organization, UserID: &user, Name: "Files",
 			Provider: "sftp", Type: "user_password", Status: strongroom.StatusActive, ModifiedBy: user,
-			Version: 1, CreatedAt: at(f.made), UpdatedAt: at(f.made),
+			Version: 1, CreatedAt: at(0), UpdatedAt: at(0),
 		},
 		Sealed: []byte{0, 1, 2, 0xff},
 	}

@@ -47,6 +47,7 @@ func Run(t *testing.T, create func(t *testing.T) Opener) {
 		{"Cancellation", testCancellation},
 		{"Isolation", testIsolation},
 		{"Contention", testContention},
+		{"Freshness", testFreshness},
 		{"Durability", testDurability},
 	} {
 		t.Run(subject.name, func(t *testing.T) { subject.test(t, create) })
