@@ -44,9 +44,10 @@ func (p *patient) wantReadable(t *testing.T, s *apptest.Process) {
 
 // rotation is what the API says of one.
 type rotation struct {
-	State   strongroom.RotationState `json:"state"`
-	Code    *string                  `json:"code"`
-	Message *string                  `json:"message"`
+	State strongroom.RotationState `json:"state"`
+	// Code and Message are empty where nothing failed.
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 func (p *patient) rotations(t *testing.T, s *apptest.Process) (all []rotation) {
@@ -55,8 +56,8 @@ func (p *patient) rotations(t *testing.T, s *apptest.Process) (all []rotation) {
 	return all
 }
 
-// settle waits until the rotation has come to its end by itself. One that no process has
-// begun is begun now.
+// settle waits until the rotation has come to its end by itself: three minutes at most, since
+// each step that fails on a busy machine is put off. One that no process has begun is begun now.
 func (p *patient) settle(t *testing.T, s *apptest.Process) {
 	t.Helper()
 	if len(p.rotations(t, s)) == 0 {
@@ -64,7 +65,7 @@ func (p *patient) settle(t *testing.T, s *apptest.Process) {
 	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	for range 1200 {
+	for range 3600 {
 		if all := p.rotations(t, s); !all[0].State.Active() {
 			return
 		}
