@@ -7,6 +7,14 @@ import (
 	"strongroom/internal/store"
 )
 
+// SealedTables are the tables of sealedTables.
+func SealedTables() (tables []string) {
+	for _, kind := range store.SealedKinds {
+		tables = append(tables, sealedTables[kind].name)
+	}
+	return tables
+}
+
 // Interpret is interpret.
 var Interpret = interpret
 
