@@ -150,7 +150,7 @@ const keyRetryAfter = 2 * time.Second
 func denial(err error) bool {
 	switch strongroom.CodeOf(err) {
 	case strongroom.CodeForbidden, strongroom.CodeServiceAccountRequired, strongroom.CodeUserAccountRequired,
-		strongroom.CodeNotFound, strongroom.CodeCredentialLimit, strongroom.CodeConflict:
+		strongroom.CodeNotFound, strongroom.CodeCredentialLimit, strongroom.CodeConflict, strongroom.CodeOrganizationErased:
 		return true
 	}
 	return false
