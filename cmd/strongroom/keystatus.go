@@ -172,14 +172,14 @@ func sumUp(s rekey.Status) (t keyTotals) {
 // printKeySummary says in a few lines what there is to know about any number of keys.
 func printKeySummary(w io.Writer, s rekey.Status, now time.Time) error {
 	t := sumUp(s)
-	oldest := "-"
+	oldest := ""
 	if !t.oldest.IsZero() {
-		oldest = age(t.oldest, now)
+		oldest = fmt.Sprintf("; the newest of an organization is at most %s old", age(t.oldest, now))
 	}
 	lines := [][]string{
 		{"root key", s.Installation.RootFingerprint},
 		{"organizations", fmt.Sprintf("%d (erased: %d, without a key yet: %d)", t.organizations, t.erased, t.keyless)},
-		{"organization keys", fmt.Sprintf("%d (sealing nothing: %d; the newest of an organization is at most %s old)", t.keys, t.idle, oldest)},
+		{"organization keys", fmt.Sprintf("%d (sealing nothing: %d%s)", t.keys, t.idle, oldest)},
 		{"records", strconv.Itoa(t.records)},
 		{"under older keys", strconv.Itoa(t.older)},
 		{"cannot be opened", fmt.Sprintf("%d (under a key that is not there, or of no known form)", t.lost)},

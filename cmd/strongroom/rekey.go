@@ -44,7 +44,8 @@ func (c *rotateRootCommand) Run(ctx context.Context, root *cli, sys system) erro
   was  %s
   is   %s
 Now set --root-key to %s for every server and command, and restart the servers.
-Keep the old root key as long as there are backups that it opens; then destroy it.
+Make a new keys file for the backups (strongroom backup --keys-only). Keep the old root key as
+long as a backup may be needed that only it opens; then destroy it.
 `, moved.Organizations, moved.Signing, moved.From, moved.To, c.To)
 		return errors.Join(printed, remain(sys.stdout, moved.Remains), err)
 	})
