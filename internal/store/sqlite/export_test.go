@@ -15,6 +15,9 @@ func SealedTables() (tables []string) {
 	return tables
 }
 
+// SealedRecords is the text of sealedRecords.
+func SealedRecords(kind store.SealedKind) string { return sealedRecords(sealedTables[kind]) }
+
 // Interpret is interpret.
 var Interpret = interpret
 

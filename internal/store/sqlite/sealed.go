@@ -94,8 +94,7 @@ func (db *DB) SealedRecords(ctx context.Context, organization uuid.UUID, q store
 	if err != nil {
 		return nil, err
 	}
-	query := fmt.Sprintf(`SELECT id, %s, sealed FROM %s WHERE organization_id = ? AND id > ? AND sealed IS NOT NULL AND sealed <> x''
-		AND substr(sealed, 1, %d) <> ? ORDER BY id LIMIT ?`, table.version, table.name, stored.SealedHeader)
+	query := sealedRecords(table)
 	return readLong(ctx, db, "sealed_records", func(c *sqlite.Conn) ([]store.SealedRecord, error) {
 		return many(c, query, func(p *params) {
 			p.uuid(organization)
@@ -106,6 +105,12 @@ func (db *DB) SealedRecords(ctx context.Context, organization uuid.UUID, q store
 			return store.SealedRecord{ID: r.uuid(), Version: r.int(), Sealed: r.blob()}
 		})
 	})
+}
+
+// sealedRecords selects a page of what is sealed in a table.
+func sealedRecords(table sealedTable) string {
+	return fmt.Sprintf(`SELECT id, %s, sealed FROM %s WHERE organization_id = ? AND id > ? AND sealed IS NOT NULL AND sealed <> x''
+		AND substr(sealed, 1, %d) <> ? ORDER BY id LIMIT ?`, table.version, table.name, stored.SealedHeader)
 }
 
 // ReplaceSealed implements store.SealedTx.
@@ -189,10 +194,14 @@ func (t *tx) EraseOrganization(id uuid.UUID, at time.Time) (had store.Erasure, e
 		from  string
 		count *int
 	}{
-		{"api_keys", &had.APIKeys}, {"service_accounts", &had.Accounts}, {"credential_checks", new(int)}, {"rotations", new(int)},
-		{"credentials", &had.Credentials}, {"oauth_flows", new(int)}, {"oauth_clients", &had.OAuthClients}, {"organization_keys", &had.Keys},
+		{"api_keys", &had.APIKeys}, {"service_accounts", &had.Accounts}, {"rotations", new(int)},
+		{"credential_checks", new(int)}, {"credentials", &had.Credentials}, {"oauth_flows", new(int)}, {"oauth_clients", &had.OAuthClients}, {"organization_keys", &had.Keys},
 	} {
-		if *d.count, err = t.run(`DELETE FROM `+d.from+` WHERE organization_id = ?`, bind); err != nil {
+		where := ` WHERE organization_id = ?1`
+		if d.from == "credential_checks" { // which are found by their credential
+			where += ` AND credential_id IN (SELECT id FROM credentials WHERE organization_id = ?1)`
+		}
+		if *d.count, err = t.run(`DELETE FROM `+d.from+where, bind); err != nil {
 			return had, err
 		}
 	}

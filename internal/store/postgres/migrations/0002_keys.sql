@@ -5,6 +5,9 @@
 
 ALTER TABLE strongroom.organizations ADD COLUMN erased_at timestamptz;
 
+-- Re-sealing goes through an organization's credentials, deleted ones too, in order of id.
+CREATE INDEX credentials_organization ON strongroom.credentials (organization_id, id);
+
 -- Which root key wrapped a signing key, as with the organizations' keys; and from when on
 -- it was to sign nothing more.
 ALTER TABLE strongroom.signing_keys ADD COLUMN root_fingerprint text NOT NULL DEFAULT '', ADD COLUMN retired_at timestamptz;
@@ -115,9 +118,10 @@ BEGIN
   DELETE FROM strongroom.service_accounts t WHERE t.organization_id = gone;
   GET DIAGNOSTICS accounts = ROW_COUNT;
   DELETE FROM strongroom.rotations t WHERE t.organization_id = gone;
+  DELETE FROM strongroom.credential_checks t WHERE t.organization_id = gone
+    AND t.credential_id IN (SELECT c.id FROM strongroom.credentials c WHERE c.organization_id = gone);
   DELETE FROM strongroom.credentials t WHERE t.organization_id = gone;
   GET DIAGNOSTICS credentials = ROW_COUNT;
-  DELETE FROM strongroom.credential_checks t WHERE t.organization_id = gone;
   DELETE FROM strongroom.oauth_flows t WHERE t.organization_id = gone;
   DELETE FROM strongroom.oauth_clients t WHERE t.organization_id = gone;
   GET DIAGNOSTICS clients = ROW_COUNT;

@@ -1,6 +1,9 @@
 -- Keys are replaced, and organizations erased.
 ALTER TABLE organizations ADD COLUMN erased_at INTEGER;
 
+-- Re-sealing goes through an organization's credentials, deleted ones too, in order of id.
+CREATE INDEX credentials_organization ON credentials (organization_id, id);
+
 -- Which root key wrapped a signing key, as with the organizations' keys; and from when on
 -- it was to sign nothing more.
 ALTER TABLE signing_keys ADD COLUMN root_fingerprint TEXT NOT NULL DEFAULT '';
