@@ -1,6 +1,7 @@
 package stored_test
 
 import (
+	"bytes"
 	"testing"
 
 	"strongroom/internal/store/stored"
@@ -24,4 +25,17 @@ func TestTheKeyVersionIsReadOutOfTheHeaderAlone(t *testing.T) {
 			t.Errorf("%s: read as version %d", name, got)
 		}
 	}
+}
+
+func FuzzKeyVersion(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(stored.SealedUnder(1))
+	f.Add(append(stored.SealedUnder(1<<40), "ciphertext"...))
+	f.Add(stored.SealedUnder(-1))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		version := stored.KeyVersion(record)
+		if version < 0 || version > 0 && !bytes.HasPrefix(record, stored.SealedUnder(version)) {
+			t.Errorf("%x is read as version %d", record, version)
+		}
+	})
 }
