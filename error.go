@@ -34,6 +34,7 @@ const (
 	CodeRefreshFailed          Code = "refresh_failed"
 	CodeRepositoryUnavailable  Code = "repository_unavailable"
 	CodeOverloaded             Code = "overloaded"
+	CodeOrganizationErased     Code = "organization_erased"
 )
 
 // FieldError says which part of a request does not fit its schema, never its value.
@@ -106,6 +107,11 @@ func Invalid(fields ...FieldError) *Error {
 // NotFound says that a thing does not exist, is deleted, or belongs to another
 // organization: which of the three, nobody is told.
 func NotFound(what string) *Error { return Errorf(CodeNotFound, "%s not found", what) }
+
+// Erased says that the organization was erased: that is for good.
+func Erased() *Error {
+	return Errorf(CodeOrganizationErased, "This organization has been erased: its keys are destroyed, and nothing can be read or stored for it any more")
+}
 
 // Unavailable makes an error that asks the client to come back.
 func Unavailable(code Code, message string, retryAfter time.Duration) *Error {

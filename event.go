@@ -51,6 +51,15 @@ const (
 	ActionKeyDelete Action = "api_key.delete"
 
 	ActionOrganizationKeyCreate Action = "organization_key.create"
+	// ActionOrganizationKeyRotate is the beginning or an end of a rotation of an
+	// organization's key; the note says which.
+	ActionOrganizationKeyRotate Action = "organization_key.rotate"
+	// ActionRootKeyRotate replaces the root key, ActionSigningKeyRotate the one that signs
+	// the audit log.
+	ActionRootKeyRotate    Action = "root_key.rotate"
+	ActionSigningKeyRotate Action = "audit_signing_key.rotate"
+	// ActionOrganizationErase destroys an organization's keys and all that it had.
+	ActionOrganizationErase Action = "organization.erase"
 
 	// ActionChainOpen and ActionChainClose are the first and last event of a
 	// process's chain; a chain without the last ended in a crash.

@@ -47,11 +47,12 @@ func (c *verifyCommand) Run(ctx context.Context, root *cli, sys system) error {
 		return err
 	}
 	return root.look(ctx, func(s store.Store) error {
-		keys, err := app.VerificationKeys(ctx, root.settings(), s)
+		options, err := app.Verification(ctx, root.settings(), s)
 		if err != nil {
 			return err
 		}
-		report, err := audit.Verify(ctx, s, audit.VerifyOptions{Keys: keys, Checkpoint: checkpoint})
+		options.Checkpoint = checkpoint
+		report, err := audit.Verify(ctx, s, options)
 		if err != nil {
 			return err
 		}

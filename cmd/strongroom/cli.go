@@ -24,7 +24,8 @@ type cli struct {
 	Dev            devCommand            `cmd:"" help:"Try everything at once: a server on this machine with an organization, users, a service account and a stored credential." config:"Storage,Server"`
 	Serve          serveCommand          `cmd:"" help:"Run the server." config:"Storage,Identity,Server,OAuth,Health,Outbound,Limits,Audit,Observability"`
 	Migrate        migrateCommand        `cmd:"" help:"Bring a PostgreSQL database to this version's schema." config:"Storage"`
-	Keys           keysCommand           `cmd:"" help:"Make root keys." config:""`
+	Keys           keysCommand           `cmd:"" help:"Make root keys, replace keys, and say which are in use." config:""`
+	Organization   organizationCommand   `cmd:"" help:"List organizations, and erase one for good." config:"Storage"`
 	Token          tokenCommand          `cmd:"" help:"Print a user's token for a server over a directory of strongroom dev." config:""`
 	ServiceAccount serviceAccountCommand `cmd:"" help:"Make and manage service accounts, system ones too." config:"Storage"`
 	Credential     credentialCommand     `cmd:"" help:"Look at credentials (never at their secrets), test them, rotate them, restore deleted ones." config:"Storage"`

@@ -12,7 +12,11 @@ import (
 )
 
 type keysCommand struct {
-	Generate generateCommand `cmd:"" help:"Make a new root key."`
+	Generate           generateCommand           `cmd:"" help:"Make a new root key." config:""`
+	Status             keyStatusCommand          `cmd:"" help:"Say which keys seal how much, and how old they are." config:"Storage"`
+	RotateRoot         rotateRootCommand         `cmd:"" help:"Replace the root key." config:"Storage"`
+	RotateOrganization rotateOrganizationCommand `cmd:"" help:"Make a new key for an organization, and re-seal everything under it." config:"Storage"`
+	RotateSigning      rotateSigningCommand      `cmd:"" help:"Make a new key that signs the audit log." config:"Storage"`
 }
 
 // Help implements kong.HelpProvider.

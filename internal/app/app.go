@@ -26,6 +26,7 @@ import (
 	"strongroom/internal/identity"
 	"strongroom/internal/outbound"
 	"strongroom/internal/refresh"
+	"strongroom/internal/rekey"
 	"strongroom/internal/rotate"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
@@ -34,9 +35,12 @@ import (
 
 // App is the service, opened: the authorities that the server and the command line use.
 type App struct {
-	Config      Config
-	Store       store.Store
+	Config Config
+	Store  store.Store
+	// Keeper has the configured root key. Keepers has it first, and after it the one that is
+	// to take its place, if there is one.
 	Keeper      seal.Keeper
+	Keepers     seal.Keepers
 	Audit       *audit.Log
 	Credentials *custody.Service
 	Accounts    *accounts.Service
@@ -47,9 +51,11 @@ type App struct {
 	// OpenConnections has been called.
 	Health   *health.Service
 	Rotation *rotate.Service
-	Catalog  *catalog.Catalog
-	Metrics  *telemetry.Metrics
-	Log      *slog.Logger
+	// Keys replaces keys and destroys them.
+	Keys    *rekey.Service
+	Catalog *catalog.Catalog
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
 
 	clock strongroom.Clock
 	// patience is how long a key service that is away is waited for; 0: without end.
@@ -154,6 +160,10 @@ func (a *App) checkpointSink() (io.Writer, error) {
 func (a *App) openAuthorities() {
 	a.sealer = seal.New(a.Keeper, custody.OrganizationKeys(a.Store, a.Audit, a.clock), a.clock, a.Metrics.KeyService)
 	a.sealer.ForgetAfter(a.Config.KeyMaxAge)
+	for _, next := range a.Keepers[1:] {
+		a.sealer.AddKeeper(next)
+	}
+	a.Keys = rekey.New(rekey.Options{Store: a.Store, Audit: a.Audit, Sealer: a.sealer, Clock: a.clock})
 	a.Credentials = custody.New(custody.Options{
 		Store: a.Store, Audit: a.Audit, Sealer: a.sealer, Catalog: a.Catalog, Clock: a.clock, Observe: a.Metrics.Act,
 		Limits: store.CredentialLimits{PerProvider: a.Config.CredentialsPerProvider, PerUser: a.Config.CredentialsPerUser},
@@ -177,12 +187,15 @@ func (a *App) Handler(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	readAhead := custody.ReadAhead{Store: a.Store}
+	authenticator := identity.New(readAhead, issuers, a.clock)
+	authenticator.RefuseErased(a.Store)
 	return httpapi.New(httpapi.Options{
 		Credentials: a.Credentials, Accounts: a.Accounts, OAuth: a.OAuth, Connections: a.Health, Rotations: a.Rotation, Audit: audit.Viewer{Store: a.Store, Clock: a.clock}, Catalog: a.Catalog,
-		Authenticator: identity.New(readAhead, issuers, a.clock), ReadAhead: readAhead,
+		Authenticator: authenticator, ReadAhead: readAhead,
 		Checks: []httpapi.Check{
 			{Name: "database", Ready: a.Store.Ready},
 			{Name: "audit", Ready: func(context.Context) error { return a.Audit.Err() }},
+			{Name: "root_key", Ready: a.checkRoot},
 		},
 		Metrics: a.Metrics.Handler(), Observer: a.Metrics, Log: a.Log, Clock: a.clock, Tracer: a.tracer,
 		Prefix: a.Config.APIPrefix, Version: Version(), TrustedProxies: a.Config.TrustedProxies,

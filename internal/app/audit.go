@@ -3,33 +3,48 @@ package app
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
+	"strongroom/internal/audit"
+	"strongroom/internal/rekey"
+	"strongroom/internal/seal"
 	"strongroom/internal/store"
 )
 
-// VerificationKeys returns the public keys that audit signatures are checked with. Each
-// one is trusted because the root key opens its private half, so that a key slipped into
-// the database verifies nothing.
-func VerificationKeys(ctx context.Context, c Config, s store.Keys) (map[uuid.UUID]ed25519.PublicKey, error) {
-	keeper, err := openKeeper(ctx, c.RootKey, nil, keyPatience)
-	if err != nil {
-		return nil, err
+// Verification returns the public keys that audit signatures are checked with, and when
+// which was retired. Each one is trusted because the root key opens its private half, so that
+// a key slipped into the database verifies nothing.
+func Verification(ctx context.Context, c Config, s store.Keys) (o audit.VerifyOptions, err error) {
+	var keepers seal.Keepers
+	for _, where := range []string{c.RootKey, c.NextRootKey} {
+		if where == "" && keepers != nil {
+			continue
+		}
+		keeper, err := openKeeper(ctx, where, nil, keyPatience)
+		if err != nil {
+			return o, err
+		}
+		defer func() { err = errors.Join(err, keeper.Close()) }()
+		keepers = append(keepers, keeper)
 	}
-	defer keeper.Close()
 	signing, err := s.SigningKeys(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the audit signing keys cannot be read: %w", err)
+		return o, fmt.Errorf("the audit signing keys cannot be read: %w", err)
 	}
-	keys := make(map[uuid.UUID]ed25519.PublicKey, len(signing))
+	o.Keys, o.Retired = make(map[uuid.UUID]ed25519.PublicKey, len(signing)), map[uuid.UUID]time.Time{}
 	for _, k := range signing {
-		private, err := openSigningKey(ctx, keeper, k)
+		signer, err := rekey.OpenSigningKey(ctx, keepers, k)
 		if err != nil {
-			return nil, err
+			return o, err
 		}
-		keys[k.ID] = private.Public().(ed25519.PublicKey)
+		o.Keys[k.ID] = signer.Key.Public().(ed25519.PublicKey)
+		if k.RetiredAt != nil {
+			o.Retired[k.ID] = *k.RetiredAt
+		}
 	}
-	return keys, nil
+	return o, nil
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Data        string        `help:"Directory that strongroom dev made; stands for its database, root key and JWT secret." type:"path" placeholder:"DIR" group:"Storage"`
 	DatabaseURL string        `help:"The database: sqlite:PATH, or postgres://ROLE@HOST:PORT/DATABASE (docs/postgres.md)." placeholder:"URL" group:"Storage"`
 	RootKey     string        `help:"The root key: file:PATH or env:NAME, made with strongroom keys generate; or one in a key service: awskms://KEY?region=REGION, gcpkms://projects/…/cryptoKeys/KEY, azurekeyvault://VAULT.vault.azure.net/keys/NAME, hashivault://NAME?address=URL." placeholder:"URL" group:"Storage"`
+	NextRootKey string        `help:"The root key that is to take the place of --root-key, or has taken it: what each has wrapped is opened with that one. For strongroom keys rotate-root without a moment of downtime (docs/keys.md)." placeholder:"URL" group:"Storage"`
 	KeyMaxAge   time.Duration `help:"How long an organization's key stays in memory; from half of that on it is unwrapped anew, as long as it is used. 0: no limit." default:"2h" group:"Storage"`
 	Catalog     string        `help:"Directory with the operator's own provider definitions (*.yaml)." type:"path" placeholder:"DIR" group:"Storage"`
 

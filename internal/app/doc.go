@@ -5,7 +5,7 @@
 // the server's life ([App.Serve]):
 //
 //	Config.Validate → keeper → store → installation (is this the right root key?)
-//	  → signing key → audit log → sealer → custody, accounts → identity → httpapi
+//	  → signing key → audit log → sealer → custody, accounts, rekey → identity → httpapi
 //
 // What fails there fails the start, with one sentence that says what to do. Nothing falls
 // back: no other key, no in-memory database, no unsigned log.

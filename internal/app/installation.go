@@ -2,16 +2,14 @@ package app
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
 	"strongroom/internal/audit"
+	"strongroom/internal/rekey"
 	"strongroom/internal/store"
 )
 
@@ -25,8 +23,24 @@ func (a *App) checkInstallation(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the database cannot be read: %w", err)
 	}
-	if found := a.Keeper.Fingerprint(); found != known.RootFingerprint {
-		return fmt.Errorf("this is not the root key of this database: expected the key with fingerprint %s, found %s; set --root-key to the key that the database was made with", known.RootFingerprint, found)
+	if _, err := a.Keepers.For(known.RootFingerprint); err != nil {
+		return fmt.Errorf("this is not the root key of this database: expected the key with fingerprint %s, found %s; set --root-key to the key that the database was made with, or was given since by strongroom keys rotate-root", known.RootFingerprint, a.Keeper.Fingerprint())
+	}
+	if known.RootFingerprint != a.Keeper.Fingerprint() {
+		a.Log.Info("the next root key is the database's already: set --root-key to it, and --next-root-key to nothing", "fingerprint", known.RootFingerprint)
+	}
+	return nil
+}
+
+// checkRoot says for /readyz whether this process still has the database's root key: it may
+// have been replaced since the start.
+func (a *App) checkRoot(ctx context.Context) error {
+	known, err := a.Store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := a.Keepers.For(known.RootFingerprint); err != nil {
+		return fmt.Errorf("the root key was replaced: the database needs the one with fingerprint %s, this process has %s; set --root-key to the new one and restart", known.RootFingerprint, a.Keeper.Fingerprint())
 	}
 	return nil
 }
@@ -45,7 +59,7 @@ func (a *App) install(ctx context.Context) (store.Installation, error) {
 	return installation, err
 }
 
-// signer returns the newest audit signing key, or makes the first. The keeper is asked
+// signer returns the audit signing key of the moment, or makes the first. The keeper is asked
 // here for the first time: a root key that only looks like the right one ends the start.
 func (a *App) signer(ctx context.Context) (signer audit.Signer, err error) {
 	keys, err := a.Store.SigningKeys(ctx)
@@ -53,59 +67,76 @@ func (a *App) signer(ctx context.Context) (signer audit.Signer, err error) {
 		return audit.Signer{}, fmt.Errorf("the audit signing keys cannot be read: %w", err)
 	}
 	err = a.whileAway(ctx, func(ctx context.Context) (err error) {
-		if len(keys) == 0 {
+		if current, ok := rekey.CurrentSigningKey(keys); ok {
+			signer, err = rekey.OpenSigningKey(ctx, a.Keepers, current)
+		} else {
 			signer, err = a.newSigner(ctx)
-			return err
 		}
-		private, err := openSigningKey(ctx, a.Keeper, keys[0])
-		signer = audit.Signer{KeyID: keys[0].ID, Key: private}
 		return err
 	})
 	return signer, err
 }
 
 func (a *App) newSigner(ctx context.Context) (audit.Signer, error) {
-	id, err := uuid.NewV7()
+	known, err := a.Store.Installation(ctx)
+	if err != nil {
+		return audit.Signer{}, fmt.Errorf("the database cannot be read: %w", err)
+	}
+	keeper, err := a.Keepers.For(known.RootFingerprint)
 	if err != nil {
 		return audit.Signer{}, err
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	key, signer, err := rekey.NewSigningKey(ctx, keeper, a.clock)
 	if err != nil {
 		return audit.Signer{}, err
-	}
-	key := store.SigningKey{ID: id, Public: public, CreatedAt: a.clock.Now()}
-	if key.WrappedPrivate, err = a.Keeper.Wrap(ctx, private.Seed(), signingKeyContext(key)); err != nil {
-		return audit.Signer{}, fmt.Errorf("the root key cannot wrap the audit signing key: %w", err)
 	}
 	if err := a.Store.Write(ctx, func(tx store.Tx) error { return tx.CreateSigningKey(key) }); err != nil {
 		return audit.Signer{}, fmt.Errorf("the audit signing key cannot be stored: %w", err)
 	}
-	return audit.Signer{KeyID: id, Key: private}, nil
+	return signer, nil
 }
 
-// unwrapper is the half of a keeper that opens.
-type unwrapper interface {
-	Unwrap(ctx context.Context, wrapped, associated []byte) ([]byte, error)
+// followEvery is how soon a running server signs with a key that was made since: well within
+// audit.RetirementGrace.
+const followEvery = time.Minute
+
+// followSigners has the audit log signed by the newest key, until the context ends. Where
+// that one cannot be opened now, the one so far goes on signing, which verification allows
+// for a while.
+func (a *App) followSigners(ctx context.Context) {
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := a.FollowSigner(ctx); err != nil && ctx.Err() == nil {
+				a.Log.Warn("the audit log is still signed by the key so far", "key", a.Audit.SignedBy(), "reason", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
-// openSigningKey unwraps the private half and checks that it is the public one's: a row
-// that was put there by somebody without the root key fails.
-func openSigningKey(ctx context.Context, keeper unwrapper, key store.SigningKey) (ed25519.PrivateKey, error) {
-	seed, err := keeper.Unwrap(ctx, key.WrappedPrivate, signingKeyContext(key))
+// FollowSigner has the audit log signed by the newest key, where that is another than so far.
+func (a *App) FollowSigner(ctx context.Context) error {
+	keys, err := a.Store.SigningKeys(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the audit signing key %s does not open with this root key: %w", key.ID, err)
+		return err
 	}
-	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("the audit signing key %s is not of the right length", key.ID)
+	current, ok := rekey.CurrentSigningKey(keys)
+	if !ok || current.ID == a.Audit.SignedBy() {
+		return nil
 	}
-	private := ed25519.NewKeyFromSeed(seed)
-	if subtle.ConstantTimeCompare(private.Public().(ed25519.PublicKey), key.Public) != 1 {
-		return nil, fmt.Errorf("the audit signing key %s does not match its public half", key.ID)
+	ctx, cancel := context.WithTimeout(ctx, keyPatience)
+	defer cancel()
+	signer, err := rekey.OpenSigningKey(ctx, a.Keepers, current)
+	if err != nil {
+		return err
 	}
-	return private, nil
-}
-
-// signingKeyContext binds a wrapped signing key to its purpose, id and public half.
-func signingKeyContext(key store.SigningKey) []byte {
-	return []byte("strongroom/audit-signing-key/v1|" + key.ID.String() + "|" + hex.EncodeToString(key.Public))
+	if err := a.Audit.SetSigner(signer); err != nil {
+		return err
+	}
+	a.Log.Info("the audit log is signed by a new key", "key", current.ID)
+	return nil
 }

@@ -25,11 +25,28 @@ func (a *App) openKeeper(ctx context.Context) error {
 		return err
 	}
 	a.Keeper = keeper
+	a.addKeeper(keeper)
+	if a.Config.NextRootKey == "" {
+		return nil
+	}
+	next, err := openKeeper(ctx, a.Config.NextRootKey, a.Log, a.patience)
+	if err != nil {
+		return fmt.Errorf("the next root key: %w", err)
+	}
+	a.addKeeper(next)
+	return nil
+}
+
+// addKeeper has the keeper closed with the service. One that is there already adds nothing.
+func (a *App) addKeeper(keeper seal.Keeper) {
 	a.onClose(func(context.Context) error { return keeper.Close() })
+	if _, err := a.Keepers.For(keeper.Fingerprint()); err == nil {
+		return
+	}
+	a.Keepers = append(a.Keepers, keeper)
 	if remote, ok := keeper.(*seal.Remote); ok {
 		a.Log.Info("the root key is in a key service", "key", remote.Name(), "fingerprint", remote.Fingerprint())
 	}
-	return nil
 }
 
 // openKeeper opens the keeper at the location; log may be nil.

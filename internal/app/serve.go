@@ -68,6 +68,7 @@ func (a *App) runBackground(ctx context.Context) *sync.WaitGroup {
 	if a.Config.RotationWorkers > 0 {
 		running.Go(func() { a.Rotation.RunDue(ctx, a.Config.RotationWorkers) })
 	}
+	running.Go(func() { a.followSigners(ctx) })
 	return &running
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -25,6 +26,17 @@ type Signer struct {
 	KeyID uuid.UUID
 	Key   ed25519.PrivateKey
 }
+
+// pen is the signer of the moment: it may be replaced while the log is written.
+type pen struct{ current atomic.Pointer[Signer] }
+
+func newPen(s Signer) *pen {
+	p := &pen{}
+	p.current.Store(&s)
+	return p
+}
+
+func (p *pen) signer() Signer { return *p.current.Load() }
 
 // position is a place in a chain: how many events there are, and the last one's hash.
 type position struct {

@@ -39,6 +39,9 @@ type statement struct {
 	Previous digest `json:"previous"`
 	// Heads are those that moved since the checkpoint before.
 	Heads []claim `json:"heads"`
+	// KeyID is the key that signs this; the nil UUID: the release that wrote it named the key
+	// beside the signature alone.
+	KeyID uuid.UUID `json:"key_id,omitzero"`
 }
 
 // claim says that a chain's event has this hash.
@@ -104,6 +107,7 @@ func formatLine(c store.AuditCheckpoint) ([]byte, error) {
 
 // signCheckpoint returns the checkpoint that makes the statement.
 func (s Signer) signCheckpoint(what statement) (store.AuditCheckpoint, error) {
+	what.KeyID = s.KeyID
 	body, err := json.Marshal(what)
 	if err != nil {
 		return store.AuditCheckpoint{}, fmt.Errorf("audit: encode checkpoint: %w", err)

@@ -21,11 +21,11 @@ var errSink = errors.New("audit: the checkpoint sink failed")
 
 // checkpointer writes checkpoints into the database and off the host.
 type checkpointer struct {
-	store  Writer
-	signer Signer
-	clock  strongroom.Clock
-	sink   io.Writer
-	log    *slog.Logger
+	store Writer
+	pen   *pen
+	clock strongroom.Clock
+	sink  io.Writer
+	log   *slog.Logger
 
 	// busy is held, as the one element, by whoever writes a checkpoint; a channel and
 	// no mutex, so that waiting ends with the context.
@@ -39,9 +39,9 @@ type checkpointer struct {
 	torn bool
 }
 
-func newCheckpointer(o Options) *checkpointer {
+func newCheckpointer(o Options, p *pen) *checkpointer {
 	return &checkpointer{
-		store: o.Store, signer: o.Signer, clock: o.Clock, sink: o.CheckpointSink, log: o.Log,
+		store: o.Store, pen: p, clock: o.Clock, sink: o.CheckpointSink, log: o.Log,
 		busy: make(chan struct{}, 1),
 	}
 }
@@ -127,7 +127,7 @@ func (c *checkpointer) next(tx store.Tx) (*store.AuditCheckpoint, error) {
 	for i, h := range heads {
 		what.Heads[i] = claim{Chain: h.Chain, Sequence: h.Sequence, Hash: h.Hash}
 	}
-	next, err := c.signer.signCheckpoint(what)
+	next, err := c.pen.signer().signCheckpoint(what)
 	return &next, err
 }
 

@@ -38,7 +38,7 @@ var errForeignHead = errors.New("audit: the head of this process's chain is not 
 // the queue, done and failure.
 type committer struct {
 	store   Writer
-	signer  Signer
+	pen     *pen
 	clock   strongroom.Clock
 	chain   uuid.UUID
 	observe func(events int, took time.Duration, err error)
@@ -159,7 +159,7 @@ func (c *committer) write(tx store.Tx) error {
 		return nil
 	}
 	c.remember(c.end)
-	head := c.signer.signHead(c.chain, c.end)
+	head := c.pen.signer().signHead(c.chain, c.end)
 	head.UpdatedAt = c.clock.Now()
 	return tx.AppendAudit(c.records, head)
 }

@@ -38,10 +38,22 @@
 // is JSON:
 //
 //	{"sequence":2,"time":"…","previous":"hex SHA-256 of the body of checkpoint 1",
-//	 "heads":[{"chain":"…","sequence":17,"hash":"hex"}]}
+//	 "heads":[{"chain":"…","sequence":17,"hash":"hex"}],"key_id":"…"}
+//
+// The key's id is that of the key that signs it: the one stored beside the signature must be
+// the same. (A head names its key beside the signature alone; it is only the newest of many,
+// and a checkpoint names it.) The body of an older release has no key_id and verifies as it
+// did; an older release verifies one that has.
 //
 // It names every head that moved since the checkpoint before it, and the first one's
 // previous is 64 zeros. So the linked checkpoints together name every chain.
+//
+// # Keys that sign
+//
+// The key may be replaced while the log is written (Log.SetSigner). What the old one has
+// signed stays as it is and goes on to verify; what it signs more than RetirementGrace after
+// it was retired is a problem. When that was, a checkpoint tells by its time, which cannot be
+// before that of the checkpoints it follows, and a head by its last event.
 //
 // # What verification can and cannot see
 //

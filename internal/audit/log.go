@@ -55,8 +55,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Store == nil {
 		return o, errors.New("audit: no store is given")
 	}
-	if len(o.Signer.Key) != ed25519.PrivateKeySize || o.Signer.KeyID == uuid.Nil {
-		return o, errors.New("audit: the signer needs an Ed25519 key and its id")
+	if err := o.Signer.check(); err != nil {
+		return o, err
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -70,11 +70,19 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+func (s Signer) check() error {
+	if len(s.Key) != ed25519.PrivateKeySize || s.KeyID == uuid.Nil {
+		return errors.New("audit: the signer needs an Ed25519 key and its id")
+	}
+	return nil
+}
+
 // Log is one process's end of the audit log: a chain of its own. Its methods are safe
 // for concurrent use.
 type Log struct {
 	clock     strongroom.Clock
 	process   string
+	pen       *pen
 	committer *committer
 	keeper    *checkpointer
 
@@ -109,14 +117,14 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: make a chain id: %w", err)
 	}
-	start := origin(chain)
+	start, signing := origin(chain), newPen(o.Signer)
 	l := &Log{
-		clock: o.Clock, process: o.Process, closing: make(chan struct{}), ticked: make(chan struct{}),
+		clock: o.Clock, process: o.Process, pen: signing, closing: make(chan struct{}), ticked: make(chan struct{}),
 		committer: &committer{
-			store: o.Store, signer: o.Signer, clock: o.Clock, chain: chain, observe: o.Observe, log: o.Log,
+			store: o.Store, pen: signing, clock: o.Clock, chain: chain, observe: o.Observe, log: o.Log,
 			queue: make(chan *entry, queueLength), done: make(chan struct{}), kept: start, end: start,
 		},
-		keeper: newCheckpointer(o),
+		keeper: newCheckpointer(o, signing),
 	}
 	l.entries.New = func() any { return newEntry() }
 	life := context.WithoutCancel(ctx)
@@ -220,6 +228,18 @@ func (l *Log) send(ctx context.Context, e *entry) error {
 		return ErrClosed
 	}
 }
+
+// SetSigner has heads and checkpoints signed by another key from now on.
+func (l *Log) SetSigner(s Signer) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	l.pen.current.Store(&s)
+	return nil
+}
+
+// SignedBy returns the id of the key that signs.
+func (l *Log) SignedBy() uuid.UUID { return l.pen.signer().KeyID }
 
 // Checkpoint writes a checkpoint now, if any head moved since the last one. An error
 // of the sink is returned although the checkpoint is in the database.

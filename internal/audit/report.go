@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/ed25519"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -47,6 +48,8 @@ const (
 	KindOffHostMissing Kind = "off_host_checkpoint_missing"
 	// KindOffHostContradicted: the database has another checkpoint in its place.
 	KindOffHostContradicted Kind = "off_host_checkpoint_contradicted"
+	// KindRetiredKey: a head or checkpoint is signed by a key that was retired before.
+	KindRetiredKey Kind = "signed_by_retired_key"
 	// KindUnreadable: the database could not give out a part of the log.
 	KindUnreadable Kind = "unreadable"
 )
@@ -94,9 +97,22 @@ type VerifyOptions struct {
 	// Keys are the public keys whose signatures count. They should come from where
 	// somebody who can write to the database cannot put one.
 	Keys map[uuid.UUID]ed25519.PublicKey
+	// Retired says from when on keys were to sign nothing more. RetirementGrace later, what
+	// one of them signs is a problem.
+	Retired map[uuid.UUID]time.Time
 	// Checkpoint is a line that was kept off the host; empty: none. The newest proves
 	// most.
 	Checkpoint []byte
+}
+
+// RetirementGrace is how long a retired key may go on signing: processes find out that there
+// is a new one by asking, and a key service may be away.
+const RetirementGrace = time.Hour
+
+// expired tells whether a key was retired too long before to have signed at a time.
+func (o VerifyOptions) expired(key uuid.UUID, at time.Time) bool {
+	retired, ok := o.Retired[key]
+	return ok && at.After(retired.Add(RetirementGrace))
 }
 
 // signature is the result of checking one.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -52,7 +53,9 @@ type verifier struct {
 	offHostSays statement
 	report      Report
 	claims      map[uuid.UUID]*claims
-	linker      linker
+	// newest is the latest time that a good checkpoint states.
+	newest time.Time
+	linker linker
 }
 
 func (v *verifier) run(ctx context.Context, view store.AuditView) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,6 +24,7 @@ type walk struct {
 	said  *claims
 
 	last   int64 // the sequence of the record before
+	at     time.Time
 	cursor int64
 	action strongroom.Action
 	// previous are the hashes that the next link may follow: one where all is well;
@@ -86,7 +88,7 @@ func (w *walk) record(r store.AuditRecord) {
 	w.link(r)
 	w.columns(r)
 	w.signed(r)
-	w.last, w.cursor = max(w.last, r.Sequence), r.Cursor
+	w.last, w.cursor, w.at = max(w.last, r.Sequence), r.Cursor, r.At
 }
 
 // place checks that the record is the next one.
@@ -183,6 +185,10 @@ func (w *walk) signed(r store.AuditRecord) {
 // end checks that the chain is as long as the signed statements say.
 func (w *walk) end() {
 	if h := w.head; h != nil {
+		if w.options.expired(h.KeyID, w.at) {
+			w.report.add(KindRetiredKey, w.chain, h.Sequence,
+				"the head of event %d is signed by key %s, which was retired at %s", h.Sequence, h.KeyID, w.options.Retired[h.KeyID].Format(time.RFC3339))
+		}
 		if w.last < h.Sequence {
 			w.report.add(KindTailCutOff, w.chain, w.last+1,
 				"%s cut off: the head names %d events", span("event", w.last+1, h.Sequence), h.Sequence)

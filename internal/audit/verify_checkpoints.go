@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -50,6 +51,9 @@ func (v *verifier) checkpoint(c store.AuditCheckpoint, previous mark) {
 			"checkpoint %d is not what key %s signed", c.Sequence, c.KeyID)
 	case err != nil:
 		v.report.add(KindCheckpointEdited, uuid.Nil, c.Sequence, "checkpoint %d: %v", c.Sequence, err)
+	case what.KeyID != uuid.Nil && what.KeyID != c.KeyID:
+		v.report.add(KindCheckpointEdited, uuid.Nil, c.Sequence,
+			"checkpoint %d says that key %s signs it, and key %s stands beside it", c.Sequence, what.KeyID, c.KeyID)
 	case !c.CreatedAt.Equal(what.Time):
 		v.report.add(KindCheckpointEdited, uuid.Nil, c.Sequence,
 			"the time stored beside checkpoint %d is not the one it states", c.Sequence)
@@ -58,11 +62,26 @@ func (v *verifier) checkpoint(c store.AuditCheckpoint, previous mark) {
 	if err != nil {
 		return
 	}
+	if signed == signatureGood {
+		v.inTime(c, what)
+	}
 	for _, h := range what.Heads {
 		v.of(h.Chain).named = true
 		if signed == signatureGood {
 			v.claim(h, c.Sequence)
 		}
+	}
+}
+
+// inTime checks that the key was not retired when it signed. Whoever has a retired key may
+// state what time they like, but not one that is earlier than the checkpoints before theirs.
+func (v *verifier) inTime(c store.AuditCheckpoint, what statement) {
+	if what.Time.After(v.newest) {
+		v.newest = what.Time
+	}
+	if v.options.expired(c.KeyID, v.newest) {
+		v.report.add(KindRetiredKey, uuid.Nil, c.Sequence,
+			"checkpoint %d is signed by key %s, which was retired at %s", c.Sequence, c.KeyID, v.options.Retired[c.KeyID].Format(time.RFC3339))
 	}
 }
 
@@ -124,6 +143,11 @@ func (v *verifier) checkOffHost(found bool, newest int64) {
 			"the checkpoint from off the host is not what key %s signed", c.KeyID)
 		return
 	case signatureGood:
+	}
+	if says := v.offHostSays.KeyID; says != uuid.Nil && says != c.KeyID {
+		v.report.add(KindCheckpointEdited, uuid.Nil, c.Sequence,
+			"the checkpoint from off the host says that key %s signs it, and names key %s beside its signature", says, c.KeyID)
+		return
 	}
 	if !found {
 		v.report.add(KindOffHostMissing, uuid.Nil, c.Sequence,

@@ -53,6 +53,15 @@ func (k organizationKeys) CreateOrganizationKey(ctx context.Context, key strongr
 	return err == nil, err
 }
 
+// RootFingerprint implements seal.KeyStore.
+func (k organizationKeys) RootFingerprint(ctx context.Context) (string, error) {
+	i, err := k.store.Installation(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return i.RootFingerprint, err
+}
+
 func found(key strongroom.OrganizationKey, err error) (strongroom.OrganizationKey, bool, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return strongroom.OrganizationKey{}, false, nil

@@ -150,7 +150,7 @@ const keyRetryAfter = 2 * time.Second
 func denial(err error) bool {
 	switch strongroom.CodeOf(err) {
 	case strongroom.CodeForbidden, strongroom.CodeServiceAccountRequired, strongroom.CodeUserAccountRequired,
-		strongroom.CodeNotFound, strongroom.CodeCredentialLimit, strongroom.CodeConflict:
+		strongroom.CodeNotFound, strongroom.CodeCredentialLimit, strongroom.CodeConflict, strongroom.CodeOrganizationErased:
 		return true
 	}
 	return false
@@ -165,7 +165,9 @@ func ExplainSeal(err error) error {
 		return known
 	case errors.Is(err, seal.ErrKeeper), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return strongroom.Unavailable(strongroom.CodeKeyUnavailable, "The key service cannot be reached; try again", keyRetryAfter).Because(err)
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, seal.ErrWrongRoot):
+		return strongroom.Unavailable(strongroom.CodeKeyUnavailable, "This server has not got the root key that this record needs; the operator's log says which", keyRetryAfter).Because(err)
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrErased), errors.Is(err, store.ErrOtherRoot):
 		return store.Explain(err, "Key")
 	default:
 		return strongroom.Errorf(strongroom.CodeInternal, "This record does not open; the operator's log says why").Because(err)

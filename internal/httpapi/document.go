@@ -98,7 +98,7 @@ func (s *server) describeResponses(d *huma.Operation, op operation) {
 	codes := append([]strongroom.Code{strongroom.CodeBadRequest, strongroom.CodeRateLimited,
 		strongroom.CodeInternal, strongroom.CodeRepository, strongroom.CodeRepositoryUnavailable, strongroom.CodeOverloaded}, op.errors...)
 	if !op.public {
-		codes = append(codes, strongroom.CodeUnauthorized)
+		codes = append(codes, strongroom.CodeUnauthorized, strongroom.CodeOrganizationErased)
 	}
 	if op.body != nil {
 		codes = append(codes, strongroom.CodePayloadTooLarge, strongroom.CodeUnsupportedMediaType)

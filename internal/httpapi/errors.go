@@ -23,6 +23,7 @@ var statuses = map[strongroom.Code]int{
 	strongroom.CodeForbidden:              http.StatusForbidden,
 	strongroom.CodeNotFound:               http.StatusNotFound,
 	strongroom.CodeMethodNotAllowed:       http.StatusMethodNotAllowed,
+	strongroom.CodeOrganizationErased:     http.StatusGone,
 	strongroom.CodeConflict:               http.StatusConflict,
 	strongroom.CodeReauthorization:        http.StatusConflict,
 	strongroom.CodePayloadTooLarge:        http.StatusRequestEntityTooLarge,

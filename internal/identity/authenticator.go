@@ -26,11 +26,19 @@ type Keys interface {
 	KeyByHash(ctx context.Context, hash [32]byte) (store.KeyHolder, error)
 }
 
+// Organizations tells which have been erased; store.ErrNotFound where nothing was ever made
+// for one.
+type Organizations interface {
+	Organization(ctx context.Context, id uuid.UUID) (store.Organization, error)
+}
+
 // Authenticator finds out who calls. It is safe for concurrent use.
 type Authenticator struct {
 	keys    Keys
 	issuers map[string][]*Issuer
 	clock   strongroom.Clock
+	// organizations is nil where nobody is asked.
+	organizations Organizations
 }
 
 // New makes an authenticator. With no issuers, no user is let in. Issuers may share a
@@ -43,8 +51,13 @@ func New(keys Keys, issuers []*Issuer, clock strongroom.Clock) *Authenticator {
 	return a
 }
 
+// RefuseErased has users of erased organizations turned away. (Keys of theirs are gone.) It
+// is for use before the first Authenticate.
+func (a *Authenticator) RefuseErased(o Organizations) { a.organizations = o }
+
 // Authenticate returns who calls. All errors are *strongroom.Error: CodeUnauthorized,
 // CodeBadRequest for a system service account that names no organization,
+// CodeOrganizationErased for a user of an erased one,
 // CodeRepositoryUnavailable, CodeRepository and CodeKeyUnavailable where nobody can
 // know whether the credential is good.
 func (a *Authenticator) Authenticate(ctx context.Context, p Presented) (strongroom.Principal, error) {
@@ -101,6 +114,23 @@ func (a *Authenticator) holder(ctx context.Context, token string) (store.KeyHold
 
 var errUnknownAPIKey = unauthorized("The API key is not known; it may have been deleted")
 
+// erased refuses an organization that was erased.
+func (a *Authenticator) erased(ctx context.Context, id uuid.UUID) error {
+	if a.organizations == nil {
+		return nil
+	}
+	o, err := a.organizations.Organization(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return store.Explain(err, "Organization")
+	case o.ErasedAt != nil:
+		return strongroom.Erased()
+	}
+	return nil
+}
+
 // lookupError keeps a database that is away from looking like a bad key.
 func lookupError(err error) error {
 	switch {
@@ -139,6 +169,9 @@ func (a *Authenticator) user(ctx context.Context, text string) (strongroom.Princ
 	for _, issuer := range a.issuers[claimed.Issuer] {
 		principal, err := issuer.principal(ctx, token)
 		if err == nil {
+			if err := a.erased(ctx, principal.OrganizationID); err != nil {
+				return strongroom.Principal{}, err
+			}
 			return principal, nil
 		}
 		// One issuer's refusal does not settle what another of the name cannot know now.

@@ -11,13 +11,14 @@
 //	   │ AES-256-GCM      associated data: everything in the record's Binding
 //	sealed record
 //
-// A keeper is asked when an organization's key is made or first used by the process,
-// never per record. What was sealed for one organization, credential and version
-// opens for no other.
+// A process has one keeper, or two while one root key takes the place of another; of those the
+// one is asked whose fingerprint stands beside a wrapped key. A keeper is asked when an
+// organization's key is made or first used by the process, never per record. What was sealed
+// for one organization, credential and version opens for no other.
 //
 // It refuses to guess. A record that is not exactly what Seal returned is
 // ErrTampered, a key version that nobody has is ErrUnknownKey, a root key other than
-// the one that wrapped is ErrWrongRoot: another key is never tried, and a failed Open
+// those at hand is ErrWrongRoot: another key is never tried, and a failed Open
 // returns no bytes. It imports neither the store nor custody, and no cryptography
 // but the standard library's, so that it runs in FIPS 140-3 mode.
 package seal

@@ -31,7 +31,7 @@ type keyID struct {
 // keyring has the organization keys in the clear. It asks the keeper once for each,
 // however many callers want it.
 type keyring struct {
-	keeper  Keeper
+	keepers Keepers
 	keys    KeyStore
 	clock   strongroom.Clock
 	observe Observe
@@ -52,7 +52,7 @@ type load struct {
 
 func newKeyring(keeper Keeper, keys KeyStore, clock strongroom.Clock, observe Observe) *keyring {
 	return &keyring{
-		keeper: keeper, keys: keys, clock: clock, observe: observe,
+		keepers: Keepers{keeper}, keys: keys, clock: clock, observe: observe,
 		cache: newCache(maxCachedKeys), loads: map[keyID]*load{},
 	}
 }
@@ -108,19 +108,11 @@ func (r *keyring) create(ctx context.Context, organization uuid.UUID) (organizat
 	const first = 1
 	plain := make([]byte, organizationKeySize)
 	defer clear(plain)
-	if _, err := rand.Read(plain); err != nil {
-		return organizationKey{}, fmt.Errorf("generate organization key: %w", err)
-	}
-	began := r.clock()
-	wrapped, err := r.keeper.Wrap(ctx, plain, organizationAssociated(organization, first))
-	r.observe("wrap", r.clock().Sub(began), err)
+	record, err := r.wrapNew(ctx, organization, first, plain)
 	if err != nil {
-		return organizationKey{}, keeperError("wrap organization key", err)
+		return organizationKey{}, err
 	}
-	created, err := r.keys.CreateOrganizationKey(ctx, strongroom.OrganizationKey{
-		OrganizationID: organization, Version: first, Wrapped: wrapped,
-		RootFingerprint: r.keeper.Fingerprint(), CreatedAt: r.clock.Now(),
-	})
+	created, err := r.keys.CreateOrganizationKey(ctx, record)
 	if err != nil {
 		return organizationKey{}, fmt.Errorf("store organization key: %w", err)
 	}
@@ -134,14 +126,42 @@ func (r *keyring) create(ctx context.Context, organization uuid.UUID) (organizat
 	return key, err
 }
 
-// unwrap has the keeper open a stored key. The organization is the one that was asked
-// for: a row that is another's does not unwrap.
-func (r *keyring) unwrap(ctx context.Context, organization uuid.UUID, record strongroom.OrganizationKey) (organizationKey, error) {
-	if found := r.keeper.Fingerprint(); record.RootFingerprint != found {
-		return organizationKey{}, fmt.Errorf("%w: the organization's key needs the one with fingerprint %q, the one at hand has %q", ErrWrongRoot, record.RootFingerprint, found)
+// wrapNew fills plain with a new key, and returns what is to be stored of it: wrapped by the
+// root key that the database knows.
+func (r *keyring) wrapNew(ctx context.Context, organization uuid.UUID, version int64, plain []byte) (record strongroom.OrganizationKey, err error) {
+	root, err := r.keys.RootFingerprint(ctx)
+	if err != nil {
+		return record, fmt.Errorf("load the root key's fingerprint: %w", err)
+	}
+	keeper := r.keepers[0]
+	if root != "" {
+		if keeper, err = r.keepers.For(root); err != nil {
+			return record, err
+		}
+	}
+	if _, err := rand.Read(plain); err != nil {
+		return record, fmt.Errorf("generate organization key: %w", err)
 	}
 	began := r.clock()
-	plain, err := r.keeper.Unwrap(ctx, record.Wrapped, organizationAssociated(organization, record.Version))
+	wrapped, err := keeper.Wrap(ctx, plain, organizationAssociated(organization, version))
+	r.observe("wrap", r.clock().Sub(began), err)
+	if err != nil {
+		return record, keeperError("wrap organization key", err)
+	}
+	return strongroom.OrganizationKey{
+		OrganizationID: organization, Version: version, Wrapped: wrapped, RootFingerprint: keeper.Fingerprint(), CreatedAt: r.clock.Now(),
+	}, nil
+}
+
+// unwrap has the keeper open a stored key: the one whose root key wrapped it, and no other. The organization is the one that was asked
+// for: a row that is another's does not unwrap.
+func (r *keyring) unwrap(ctx context.Context, organization uuid.UUID, record strongroom.OrganizationKey) (organizationKey, error) {
+	keeper, err := r.keepers.For(record.RootFingerprint)
+	if err != nil {
+		return organizationKey{}, err
+	}
+	began := r.clock()
+	plain, err := keeper.Unwrap(ctx, record.Wrapped, organizationAssociated(organization, record.Version))
 	r.observe("unwrap", r.clock().Sub(began), err)
 	defer clear(plain)
 	if err != nil {

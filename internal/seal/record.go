@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -54,6 +56,9 @@ var infoRecord = map[Purpose]string{
 	OAuthFlow:   "strongroom/oauth-flow/v1",
 	Rotation:    "strongroom/rotation/v1",
 }
+
+// Purposes are all that records are sealed for.
+func Purposes() []Purpose { return slices.Sorted(maps.Keys(infoRecord)) }
 
 // Binding says what a record belongs to; it opens for nothing else.
 type Binding struct {
@@ -122,6 +127,17 @@ func (k *organizationKey) recordAEAD(b Binding) (cipher.AEAD, error) {
 	}
 	defer clear(key)
 	return newAEAD(key)
+}
+
+// seal encrypts under the key, which it clears.
+func (k *organizationKey) seal(b Binding, plain []byte) ([]byte, error) {
+	defer clear(k.prk[:])
+	aead, err := k.recordAEAD(b)
+	if err != nil {
+		return nil, err
+	}
+	header := newHeader(k.version, len(plain))
+	return aead.Seal(header, nil, plain, b.associated(header)), nil
 }
 
 // organizationAssociated binds a wrapped organization key to its place.

@@ -16,8 +16,11 @@ type KeyStore interface {
 	OrganizationKey(ctx context.Context, organization uuid.UUID, version int64) (strongroom.OrganizationKey, bool, error)
 	// CurrentOrganizationKey returns the newest version.
 	CurrentOrganizationKey(ctx context.Context, organization uuid.UUID) (strongroom.OrganizationKey, bool, error)
-	// CreateOrganizationKey returns false where that version exists already.
+	// CreateOrganizationKey returns false where that version exists already. It refuses a key
+	// that another root key has wrapped than the one that RootFingerprint names by then.
 	CreateOrganizationKey(ctx context.Context, key strongroom.OrganizationKey) (bool, error)
+	// RootFingerprint names the root key that wraps new keys; empty: none is known yet.
+	RootFingerprint(ctx context.Context) (string, error)
 }
 
 // Observe is told of each call of the keeper: "wrap" or "unwrap", how long it took and
@@ -43,6 +46,10 @@ func New(keeper Keeper, keys KeyStore, clock strongroom.Clock, observe Observe) 
 // sealer starts: no limit. It is for use before the first Seal and Open.
 func (s *Sealer) ForgetAfter(maxAge time.Duration) { s.ring.cache.maxAge = maxAge }
 
+// AddKeeper lets the sealer open what another root key has wrapped as well: one that takes
+// the place of the first. It is for use before the first Seal and Open.
+func (s *Sealer) AddKeeper(k Keeper) { s.ring.keepers = append(s.ring.keepers, k) }
+
 // Seal encrypts under the organization's newest key, which it makes where there is
 // none. The result is 37 bytes longer than the plaintext. Errors: ErrKeeper,
 // ErrWrongRoot, ErrTampered (of the wrapped organization key), and the store's.
@@ -58,13 +65,7 @@ func (s *Sealer) Seal(ctx context.Context, b Binding, plaintext secret.Value) ([
 	if err != nil {
 		return nil, err
 	}
-	defer clear(key.prk[:])
-	aead, err := key.recordAEAD(b)
-	if err != nil {
-		return nil, err
-	}
-	header := newHeader(key.version, len(plain))
-	return aead.Seal(header, nil, plain, b.associated(header)), nil
+	return key.seal(b, plain)
 }
 
 // Open decrypts what Seal made for the same binding. The receiver destroys the value.
@@ -91,4 +92,19 @@ func (s *Sealer) Open(ctx context.Context, b Binding, sealed []byte) (secret.Val
 		return secret.Value{}, ErrTampered
 	}
 	return secret.New(plain), nil
+}
+
+// Reseal opens a record and seals it for the same binding under a version of the
+// organization's key. Its plaintext does not leave this function. Errors: Open's.
+func (s *Sealer) Reseal(ctx context.Context, b Binding, sealed []byte, keyVersion int64) ([]byte, error) {
+	plain, err := s.Open(ctx, b, sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Destroy()
+	key, err := s.ring.version(ctx, b.OrganizationID, keyVersion)
+	if err != nil {
+		return nil, err
+	}
+	return key.seal(b, plain.Reveal())
 }

@@ -15,6 +15,10 @@ var (
 	// the provider, or the user as many in all, as it may.
 	ErrProviderLimit = errors.New("provider's limit reached")
 	ErrUserLimit     = errors.New("user's limit reached")
+	// ErrErased: the organization has been erased, for good.
+	ErrErased = errors.New("organization erased")
+	// ErrOtherRoot: the key was wrapped by another root key than the database's.
+	ErrOtherRoot = errors.New("wrapped by another root key than the database's")
 	// ErrUnavailable: the database cannot be used now (a full or failing disk, a
 	// moved file, a lost connection, too long a wait for a lock); it may be later.
 	// Nothing was written, unless the failure came with the commit itself: then

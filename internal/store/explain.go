@@ -31,6 +31,10 @@ func Explain(err error, what string) error {
 		return strongroom.Errorf(strongroom.CodeCredentialLimit, "This organization has as many credentials of this provider as it may; delete one first")
 	case errors.Is(err, ErrUserLimit):
 		return strongroom.Errorf(strongroom.CodeCredentialLimit, "This user has as many credentials as they may; delete one first")
+	case errors.Is(err, ErrErased):
+		return strongroom.Erased().Because(err)
+	case errors.Is(err, ErrOtherRoot):
+		return strongroom.Unavailable(strongroom.CodeKeyUnavailable, "The root key was replaced, and this server has not got the new one; try again", retryAfter).Because(err)
 	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return strongroom.Unavailable(strongroom.CodeRepositoryUnavailable, "The database cannot be used at the moment; try again", retryAfter).Because(err)
 	default:

@@ -86,7 +86,11 @@ type SigningKey struct {
 	ID             uuid.UUID
 	Public         []byte
 	WrappedPrivate []byte
-	CreatedAt      time.Time
+	// RootFingerprint identifies the root key that wrapped it.
+	RootFingerprint string
+	CreatedAt       time.Time
+	// RetiredAt is from when on it was to sign nothing more; nil: it signs.
+	RetiredAt *time.Time
 }
 
 // AuditRecord is one link of a chain. Body is the event's JSON as it was hashed.

@@ -19,6 +19,7 @@ type Store interface {
 	Checks
 	Rotations
 	Keys
+	Sealed
 	Audit
 
 	// Write runs fn in one transaction and returns when it is durable. Nothing is
@@ -121,6 +122,7 @@ type Tx interface {
 
 	// EnsureOrganization makes the organization known; it may be already. What an
 	// organization is to own (credentials, accounts, keys) is ErrNotFound before that.
+	// ErrErased: it has been erased, and whatever else is to be made for it is ErrErased too.
 	EnsureOrganization(id uuid.UUID, at time.Time) error
 
 	// CreateCredential inserts at version 1. ErrDuplicate, ErrProviderLimit, ErrUserLimit.
@@ -186,9 +188,10 @@ type Tx interface {
 
 	// CreateInstallation writes the one row. ErrDuplicate: there is one.
 	CreateInstallation(i Installation) error
-	// CreateOrganizationKey inserts a version. ErrDuplicate: it exists.
+	// CreateOrganizationKey inserts a version. ErrDuplicate: it exists. ErrOtherRoot: the
+	// installation knows another root key than the one that wrapped it.
 	CreateOrganizationKey(k strongroom.OrganizationKey) error
-	// CreateSigningKey inserts a key. ErrDuplicate.
+	// CreateSigningKey inserts a key. ErrDuplicate, ErrOtherRoot.
 	CreateSigningKey(k SigningKey) error
 
 	// AppendAudit adds records to the end of one chain and moves its head. ErrDuplicate:
@@ -206,4 +209,5 @@ type Tx interface {
 	AppendCheckpoint(c AuditCheckpoint) error
 
 	ConnectionsTx
+	SealedTx
 }

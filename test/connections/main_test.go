@@ -132,9 +132,9 @@ func (s *scene) wantNothingLeft() {
 	var exported bytes.Buffer
 	must(s.t, audit.Export(ctx, s.App.Store, &exported))
 	s.wantClean("the audit log", exported.Bytes())
-	keys, err := app.VerificationKeys(ctx, s.App.Config, s.App.Store)
+	options, err := app.Verification(ctx, s.App.Config, s.App.Store)
 	must(s.t, err)
-	report, err := audit.Verify(ctx, s.App.Store, audit.VerifyOptions{Keys: keys})
+	report, err := audit.Verify(ctx, s.App.Store, options)
 	must(s.t, err)
 	if !report.OK() {
 		s.t.Errorf("the audit log has %d problems, the first: %s", report.ProblemCount, report.Problems[0].Text)

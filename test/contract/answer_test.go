@@ -19,7 +19,7 @@ var statuses = map[string]int{
 	"invalid_credential_id": 400, "invalid_provider": 400, "bad_request": 400, "credential_limit_reached": 400,
 	"unauthorized":             401,
 	"service_account_required": 403, "user_account_required": 403, "forbidden": 403,
-	"not_found": 404, "method_not_allowed": 405, "conflict": 409, "reauthorization_required": 409,
+	"not_found": 404, "method_not_allowed": 405, "organization_erased": 410, "conflict": 409, "reauthorization_required": 409,
 	"payload_too_large": 413, "unsupported_media_type": 415, "validation_error": 422, "rate_limited": 429,
 	"internal_error": 500, "repository_error": 500,
 	"audit_unavailable": 503, "key_unavailable": 503, "refresh_failed": 503, "repository_unavailable": 503, "overloaded": 503,

@@ -121,7 +121,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			want(t, "the number of successes", success, 1)
 			codes := []string{"bad_request", "rate_limited", "internal_error", "repository_error", "repository_unavailable", "overloaded"}
 			if !public(described) {
-				codes = append(codes, "unauthorized")
+				codes = append(codes, "unauthorized", "organization_erased")
 			}
 			if _, ok := described["requestBody"]; ok {
 				codes = append(codes, "payload_too_large", "unsupported_media_type", "validation_error")

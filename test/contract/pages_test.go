@@ -28,7 +28,8 @@ func TestThePagesOutsideTheAPI(t *testing.T) {
 	}
 	want(t, "healthz", s.object(s.get(anonymous, "/healthz"), 200), object{"status": "ok"})
 	want(t, "readyz", s.object(s.get(anonymous, "/readyz"), 200), object{"status": "ok", "checks": []any{
-		object{"name": "database", "status": "ok", "reason": nil}, object{"name": "audit", "status": "ok", "reason": nil}}})
+		object{"name": "database", "status": "ok", "reason": nil}, object{"name": "audit", "status": "ok", "reason": nil},
+		object{"name": "root_key", "status": "ok", "reason": nil}}})
 }
 
 func TestTheDocumentationNeedsNoOtherHost(t *testing.T) {

@@ -34,11 +34,12 @@ func wantVerifiedOf(t *testing.T, c app.Config, checkpoint ...byte) audit.Report
 	t.Helper()
 	s := openStore(t, c)
 	defer s.Close()
-	keys, err := app.VerificationKeys(t.Context(), c, s)
+	options, err := app.Verification(t.Context(), c, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Keys: keys, Checkpoint: checkpoint})
+	options.Checkpoint = checkpoint
+	report, err := audit.Verify(t.Context(), s, options)
 	if err != nil {
 		t.Fatal(err)
 	}

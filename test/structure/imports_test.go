@@ -94,6 +94,7 @@ var bans = map[string][]string{
 	"internal/probe/web":       {"internal/store", "internal/custody", "database/sql"},
 	"internal/foresight":       {"internal/store", "internal/custody", "net/http"},
 	"internal/health":          {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
+	"internal/rekey":           {"secret:direct", "internal/httpapi", "internal/custody", "internal/store/sqlite", "internal/store/postgres", "net/http:direct", "database/sql"},
 	"internal/rotate":          {"internal/httpapi", "internal/store/sqlite", "internal/store/postgres", "net/http:direct"},
 	"internal/rotate/far":      {"internal/store", "internal/custody", "net/http:direct"},
 	"internal/sshkey":          {"internal/", "strongroom"},

@@ -64,11 +64,12 @@ func (e ended) verify(t *testing.T, checkpoint []byte, tamper func(h hand)) audi
 		t.Fatal(err)
 	}
 	defer s.Close()
-	keys, err := app.VerificationKeys(t.Context(), c, s)
+	options, err := app.Verification(t.Context(), c, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Keys: keys, Checkpoint: checkpoint})
+	options.Checkpoint = checkpoint
+	report, err := audit.Verify(t.Context(), s, options)
 	if err != nil {
 		t.Fatal(err)
 	}

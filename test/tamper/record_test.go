@@ -112,7 +112,12 @@ func (h hand) put(t *testing.T, id uuid.UUID, record []byte) {
 // wantRefused fails the test unless the answer refuses a record that does not open.
 func wantRefused(t *testing.T, what string, a apptest.Answer) {
 	t.Helper()
-	a.WantError(t, http.StatusInternalServerError, "internal_error")
+	wantRefusedAs(t, what, a, http.StatusInternalServerError, "internal_error")
+}
+
+func wantRefusedAs(t *testing.T, what string, a apptest.Answer, status int, code string) {
+	t.Helper()
+	a.WantError(t, status, code)
 	if bytes.Contains(a.Body, []byte(plaintext)) || a.Header.Get("ETag") != "" {
 		t.Errorf("%s: the refusal gives something out", what)
 	}
@@ -250,9 +255,13 @@ func TestOrganizationKeysInThePlaceOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range []struct{ name, query, why string }{
-		{"another organization's key", "UPDATE organization_keys SET wrapped = (SELECT wrapped FROM organization_keys WHERE organization_id = ?) WHERE organization_id = ?", "belongs elsewhere"},
-		{"a key of another root", "UPDATE organization_keys SET root_fingerprint = 'local:' || hex(?) WHERE organization_id = ?", "wrong root key"},
+	for _, c := range []struct {
+		name, query, why string
+		status           int
+		code             string
+	}{
+		{"another organization's key", "UPDATE organization_keys SET wrapped = (SELECT wrapped FROM organization_keys WHERE organization_id = ?) WHERE organization_id = ?", "belongs elsewhere", 500, "internal_error"},
+		{"a key of another root", "UPDATE organization_keys SET root_fingerprint = 'local:' || hex(?) WHERE organization_id = ?", "wrong root key", 503, "key_unavailable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stop()
@@ -260,7 +269,7 @@ func TestOrganizationKeysInThePlaceOfOthers(t *testing.T) {
 			h.run(t, c.query, victim.organization, thief.organization)
 			s.Open(nil)
 			a := thief.read(s, thief.first)
-			wantRefused(t, c.name, a)
+			wantRefusedAs(t, c.name, a, c.status, c.code)
 			wantLogged(t, s, a, thief.first, c.why)
 			victim.wantOpens(t, s, victim.first)
 			wantFailed(t, s, victim, nil)

@@ -110,11 +110,11 @@ func (l *lane) wantOnRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	keys, err := app.VerificationKeys(t.Context(), c, s)
+	options, err := app.Verification(t.Context(), c, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Keys: keys})
+	report, err := audit.Verify(t.Context(), s, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,22 @@ import (
 type MemoryKeys struct {
 	mu   sync.Mutex
 	keys map[uuid.UUID]map[int64]strongroom.OrganizationKey
+	root string
 	err  error
+}
+
+// SetRoot says which root key wraps new keys, by its fingerprint.
+func (m *MemoryKeys) SetRoot(fingerprint string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.root = fingerprint
+}
+
+// RootFingerprint implements seal.KeyStore.
+func (m *MemoryKeys) RootFingerprint(ctx context.Context) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.root, m.failure(ctx)
 }
 
 // Fail makes every call return err, until it is called with nil.

@@ -25,6 +25,13 @@ const (
 	codeUndefinedSchema   = "3F000"
 )
 
+// The codes of our own that the schema's functions refuse with.
+const (
+	codeOtherRoot = "SR001"
+	codeErased    = "SR002"
+	codeKeysMoved = "SR003"
+)
+
 // advice says for codes that mean "not now" what the operator may do about it.
 var advice = map[string]string{
 	codeReadOnly:          "the database takes no writes: it is a standby, or was set to read only; it is tried again until it takes them, or another does under its address",
@@ -81,6 +88,12 @@ func interpretCode(said *pgconn.PgError) error {
 		return fmt.Errorf("%w: %s (%s)", store.ErrDuplicate, said.Message, said.Code)
 	case codeForeignKey:
 		return fmt.Errorf("%w: %s (%s)", store.ErrNotFound, said.Message, said.Code)
+	case codeOtherRoot:
+		return fmt.Errorf("%w: %s (%s)", store.ErrOtherRoot, said.Message, said.Code)
+	case codeErased:
+		return fmt.Errorf("%w: %s (%s)", store.ErrErased, said.Message, said.Code)
+	case codeKeysMoved:
+		return fmt.Errorf("%w: %s (%s)", store.ErrStale, said.Message, said.Code)
 	}
 	hint, ok := advice[said.Code]
 	if !ok && len(said.Code) == 5 {

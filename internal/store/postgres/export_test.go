@@ -2,11 +2,20 @@ package postgres
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
 	"strongroom/internal/store"
 )
+
+// SealedTables are the tables of sealedTables, without their schema.
+func SealedTables() (tables []string) {
+	for _, kind := range store.SealedKinds {
+		tables = append(tables, strings.TrimPrefix(sealedTables[kind].name, "strongroom."))
+	}
+	return tables
+}
 
 // Alive is alive.
 var Alive = alive

@@ -51,13 +51,15 @@ func (db *DB) CurrentOrganizationKey(ctx context.Context, organization uuid.UUID
 
 // SigningKeys implements store.Keys.
 func (db *DB) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
-	answer, err := db.list(ctx, "signing_keys", sql(`SELECT id, public, wrapped_private, created_at FROM strongroom.signing_keys
-		ORDER BY created_at DESC, id DESC`))
+	answer, err := db.list(ctx, "signing_keys", sql(`SELECT id, public, wrapped_private, root_fingerprint, created_at, retired_at
+		FROM strongroom.signing_keys ORDER BY created_at DESC, id DESC`))
 	if err != nil {
 		return nil, err
 	}
 	return many(answer, func(r *row) store.SigningKey {
-		return store.SigningKey{ID: r.uuid(), Public: r.blob(), WrappedPrivate: r.blob(), CreatedAt: r.time()}
+		return store.SigningKey{
+			ID: r.uuid(), Public: r.blob(), WrappedPrivate: r.blob(), RootFingerprint: r.text(), CreatedAt: r.time(), RetiredAt: r.optionalTime(),
+		}
 	})
 }
 
@@ -77,7 +79,7 @@ func (t *tx) CreateOrganizationKey(k strongroom.OrganizationKey) error {
 
 // CreateSigningKey implements store.Tx.
 func (t *tx) CreateSigningKey(k store.SigningKey) error {
-	_, err := t.run(sql(`INSERT INTO strongroom.signing_keys (id, public, wrapped_private, created_at) VALUES ($1, $2, $3, $4)`,
-		k.ID, k.Public, k.WrappedPrivate, k.CreatedAt))
+	_, err := t.run(sql(`INSERT INTO strongroom.signing_keys (id, public, wrapped_private, root_fingerprint, created_at, retired_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`, k.ID, k.Public, k.WrappedPrivate, k.RootFingerprint, k.CreatedAt, k.RetiredAt))
 	return err
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 
@@ -37,6 +38,8 @@ func interpret(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", store.ErrDuplicate, err)
 	case sqlite.ResultConstraintForeignKey:
 		return fmt.Errorf("%w: %w", store.ErrNotFound, err)
+	case sqlite.ResultConstraintTrigger:
+		return interpretTrigger(err)
 	}
 	primary := code.ToPrimary()
 	if primary == sqlite.ResultInterrupt && ctx.Err() != nil {
@@ -44,6 +47,17 @@ func interpret(ctx context.Context, err error) error {
 	}
 	if hint, ok := advice[primary]; ok {
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, hint, err)
+	}
+	return err
+}
+
+// interpretTrigger tells what a trigger of the schema refused, by the words it does so with.
+func interpretTrigger(err error) error {
+	switch text := err.Error(); {
+	case strings.Contains(text, "strongroom: erased"):
+		return fmt.Errorf("%w: %w", store.ErrErased, err)
+	case strings.Contains(text, "strongroom: other root"):
+		return fmt.Errorf("%w: %w", store.ErrOtherRoot, err)
 	}
 	return err
 }

@@ -7,6 +7,17 @@ import (
 	"strongroom/internal/store"
 )
 
+// SealedTables are the tables of sealedTables.
+func SealedTables() (tables []string) {
+	for _, kind := range store.SealedKinds {
+		tables = append(tables, sealedTables[kind].name)
+	}
+	return tables
+}
+
+// SealedRecords is the text of sealedRecords.
+func SealedRecords(kind store.SealedKind) string { return sealedRecords(sealedTables[kind]) }
+
 // Interpret is interpret.
 var Interpret = interpret
 

@@ -48,9 +48,12 @@ func (db *DB) CurrentOrganizationKey(ctx context.Context, organization uuid.UUID
 // SigningKeys implements store.Keys.
 func (db *DB) SigningKeys(ctx context.Context) ([]store.SigningKey, error) {
 	return readLong(ctx, db, "signing_keys", func(c *sqlite.Conn) ([]store.SigningKey, error) {
-		return many(c, `SELECT id, public, wrapped_private, created_at FROM signing_keys ORDER BY created_at DESC, id DESC`,
+		return many(c, `SELECT id, public, wrapped_private, root_fingerprint, created_at, retired_at FROM signing_keys
+			ORDER BY created_at DESC, id DESC`,
 			func(*params) {}, func(r *row) store.SigningKey {
-				return store.SigningKey{ID: r.uuid(), Public: r.blob(), WrappedPrivate: r.blob(), CreatedAt: r.time()}
+				return store.SigningKey{
+					ID: r.uuid(), Public: r.blob(), WrappedPrivate: r.blob(), RootFingerprint: r.text(), CreatedAt: r.time(), RetiredAt: r.optionalTime(),
+				}
 			})
 	})
 }
@@ -77,7 +80,14 @@ func (t *tx) CreateOrganizationKey(k strongroom.OrganizationKey) error {
 
 // CreateSigningKey implements store.Tx.
 func (t *tx) CreateSigningKey(k store.SigningKey) error {
-	_, err := t.run(`INSERT INTO signing_keys (id, public, wrapped_private, created_at) VALUES (?, ?, ?, ?)`,
-		func(p *params) { p.uuid(k.ID); p.blob(k.Public); p.blob(k.WrappedPrivate); p.time(k.CreatedAt) })
+	_, err := t.run(`INSERT INTO signing_keys (id, public, wrapped_private, root_fingerprint, created_at, retired_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		func(p *params) {
+			p.uuid(k.ID)
+			p.blob(k.Public)
+			p.blob(k.WrappedPrivate)
+			p.text(k.RootFingerprint)
+			p.time(k.CreatedAt)
+			p.optionalTime(k.RetiredAt)
+		})
 	return err
 }

@@ -219,6 +219,12 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 			sqlite.RotationList(store.RotationFilter{OrganizationID: one}),
 			"SEARCH rotations USING INDEX rotations_organization (organization_id=?)",
 		},
+		"an organization's sealed credentials are found in order": {
+			sqlite.SealedRecords(store.SealedCredentials), "SEARCH credentials USING INDEX credentials_organization (organization_id=? AND id>?)",
+		},
+		"and its sealed rotations": {
+			sqlite.SealedRecords(store.SealedRotations), "SEARCH rotations USING INDEX rotations_organization (organization_id=? AND id>?)",
+		},
 		"a credential's rotations are listed in order": {
 			sqlite.RotationList(store.RotationFilter{OrganizationID: one, CredentialID: one}),
 			"SEARCH rotations USING INDEX rotations_credential (organization_id=? AND credential_id=?)",

@@ -86,6 +86,15 @@ func calls(s store.Store) map[string]func(ctx context.Context) error {
 		"OrganizationKey":        func(ctx context.Context) error { _, err := s.OrganizationKey(ctx, id, 1); return err },
 		"CurrentOrganizationKey": func(ctx context.Context) error { _, err := s.CurrentOrganizationKey(ctx, id); return err },
 		"SigningKeys":            func(ctx context.Context) error { _, err := s.SigningKeys(ctx); return err },
+		"OrganizationKeys":       func(ctx context.Context) error { _, err := s.OrganizationKeys(ctx); return err },
+		"Organization":           func(ctx context.Context) error { _, err := s.Organization(ctx, id); return err },
+		"Organizations":          func(ctx context.Context) error { _, err := s.Organizations(ctx); return err },
+		"CountSealed":            func(ctx context.Context) error { _, err := s.CountSealed(ctx, id); return err },
+		"SealedRecords": func(ctx context.Context) error {
+			_, err := s.SealedRecords(ctx, id, store.SealedQuery{Kind: store.SealedCredentials, Limit: 1})
+			return err
+		},
+		"Scrub": func(ctx context.Context) error { _, err := s.Scrub(ctx); return err },
 		"ListEvents": func(ctx context.Context) error {
 			_, err := s.ListEvents(ctx, id, strongroom.EventQuery{Limit: 1})
 			return err

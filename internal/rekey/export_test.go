@@ -1,0 +1,4 @@
+package rekey
+
+// Purposes is purposes.
+var Purposes = purposes
