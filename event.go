@@ -52,6 +52,10 @@ const (
 
 	ActionOrganizationKeyCreate Action = "organization_key.create"
 
+	// ActionDatabaseRestore is that the whole database was restored; the note says of which
+	// backup.
+	ActionDatabaseRestore Action = "database.restore"
+
 	// ActionChainOpen and ActionChainClose are the first and last event of a
 	// process's chain; a chain without the last ended in a crash.
 	ActionChainOpen  Action = "audit.chain_open"

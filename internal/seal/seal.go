@@ -92,3 +92,10 @@ func (s *Sealer) Open(ctx context.Context, b Binding, sealed []byte) (secret.Val
 	}
 	return secret.New(plain), nil
 }
+
+// Ready tells whether a version of an organization's key is there and opens. Errors: Open's.
+func (s *Sealer) Ready(ctx context.Context, organization uuid.UUID, version int64) error {
+	key, err := s.ring.version(ctx, organization, version)
+	clear(key.prk[:])
+	return err
+}
