@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom/internal/audit"
+	"strongroom/internal/seal"
 	"strongroom/internal/store"
 )
 
@@ -25,7 +26,12 @@ func (a *App) checkInstallation(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the database cannot be read: %w", err)
 	}
-	if found := a.Keeper.Fingerprint(); found != known.RootFingerprint {
+	return checkFingerprint(a.Keeper, known)
+}
+
+// checkFingerprint refuses a root key that is not a database's own.
+func checkFingerprint(keeper seal.Keeper, known store.Installation) error {
+	if found := keeper.Fingerprint(); found != known.RootFingerprint {
 		return fmt.Errorf("this is not the root key of this database: expected the key with fingerprint %s, found %s; set --root-key to the key that the database was made with", known.RootFingerprint, found)
 	}
 	return nil
