@@ -144,7 +144,7 @@ func (c *checked) inspect(ctx context.Context) error {
 	}
 	c.file, c.report.Header = f, r.Header
 	if r.Header.Content != Data {
-		return about(c.Data, errors.New("it is no backup but a keys file, which goes with one: name a file that ends in .backup"))
+		return about(c.Data, r.judge(errors.New("it is no backup but a keys file, which goes with one: name a file that ends in .backup")))
 	}
 	chains := map[uuid.UUID]bool{}
 	for {
@@ -172,9 +172,9 @@ func (c *checked) inspect(ctx context.Context) error {
 func (c *checked) inspectTable(ctx context.Context, r *reader, chains map[uuid.UUID]bool) error {
 	if r.table.Name != signingKeys {
 		if t, _, err := current(r.table); err != nil {
-			return err
+			return r.judge(err)
 		} else if t.Keys {
-			return fmt.Errorf("%w: table %s does not belong into it", errMalformed, t.Name)
+			return r.judge(fmt.Errorf("%w: table %s does not belong into it", errMalformed, t.Name))
 		}
 	}
 	chain := r.table.Column("chain")

@@ -36,7 +36,7 @@ func readKeys(path string) (*keySet, error) {
 	defer f.Close()
 	k := &keySet{Header: r.Header, rows: map[string][]store.Row{}}
 	if r.Header.Content != Keys {
-		return nil, about(path, errors.New("it is no keys file: --keys names strongroom.keys, which stands beside the backups"))
+		return nil, about(path, r.judge(errors.New("it is no keys file: --keys names strongroom.keys, which stands beside the backups")))
 	}
 	return k, about(path, k.read(r))
 }
@@ -52,10 +52,10 @@ func (k *keySet) read(r *reader) error {
 		}
 		t, convert, err := current(r.table)
 		if err != nil {
-			return err
+			return r.judge(err)
 		}
 		if !t.Keys {
-			return fmt.Errorf("%w: a keys file has no table %s", errMalformed, t.Name)
+			return r.judge(fmt.Errorf("%w: a keys file has no table %s", errMalformed, t.Name))
 		}
 		k.rows[t.Name] = []store.Row{}
 		for {

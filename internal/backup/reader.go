@@ -23,7 +23,6 @@ type reader struct {
 	Header Header
 
 	whole  *bufio.Reader // of the file
-	gz     *gzip.Reader
 	in     *bufio.Reader // of what was compressed
 	digest hash.Hash
 	// seen is what was read and is yet to be hashed.
@@ -63,21 +62,26 @@ func newReader(in io.Reader) (*reader, error) {
 		return nil, r.explain(err)
 	}
 	gz.Multistream(false)
-	r.gz, r.in = gz, bufio.NewReaderSize(gz, 1<<16)
+	r.in = bufio.NewReaderSize(gz, 1<<16)
+	return r, r.header()
+}
+
+// header reads the first frame.
+func (r *reader) header() error {
 	frame, err := r.byte()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if frame != frameHeader {
-		return nil, r.judge(fmt.Errorf("%w: it has no header", errMalformed))
+		return r.judge(fmt.Errorf("%w: it has no header", errMalformed))
 	}
 	if err := r.json(&r.Header); err != nil {
-		return nil, r.judge(err)
+		return r.judge(err)
 	}
 	if r.Header.Generation > store.Generation {
-		return nil, r.judge(fmt.Errorf("%w (generation %d, this one knows up to %d)", errNewer, r.Header.Generation, store.Generation))
+		return r.judge(fmt.Errorf("%w (generation %d, this one knows up to %d)", errNewer, r.Header.Generation, store.Generation))
 	}
-	return r, nil
+	return nil
 }
 
 // first reads the first line, which is not compressed.
