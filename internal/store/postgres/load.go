@@ -32,10 +32,6 @@ func (db *DB) Load(ctx context.Context, fn func(store.LoadTx) error) error {
 	if err == nil {
 		err = fn(loadTx{t})
 	}
-	if err == nil && t.lost == nil && t.failed == nil {
-		// The next event comes behind all that were loaded.
-		_, err = t.run(sql(`SELECT setval(pg_get_serial_sequence('strongroom.audit_events', 'cursor'), max(cursor)) FROM strongroom.audit_events`))
-	}
 	if err = t.finish(err); hasCode(err, codePermission) {
 		return errNotWhole
 	}
@@ -103,7 +99,12 @@ func (t loadTx) Insert(table store.Table, rows iter.Seq2[store.Row, error]) erro
 			}
 		}
 	}
-	return t.copy(b)
+	if err := t.copy(b); err != nil || !b.indexed {
+		return err
+	}
+	// The next event comes behind all that were loaded.
+	_, err := t.run(sql(`SELECT setval(pg_get_serial_sequence('strongroom.audit_events', 'cursor'), max(cursor)) FROM strongroom.audit_events`))
+	return err
 }
 
 // flush sends what is queued, so that what does not go through run comes after it.

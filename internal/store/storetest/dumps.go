@@ -208,9 +208,13 @@ func (f *dumps) asTransaction() {
 			return err
 		}
 		f.wantRows(tx, t, DumpRows(t, 2))
+		t = store.TableNamed("audit_events")
+		if err := tx.Insert(t, Each(DumpRows(t, 2))); err != nil {
+			return err
+		}
 		return tx.Nested(func() error { return tx.AppendAudit(records, c.head()) })
 	}))
-	f.equal(len(f.stored()), 1)
+	f.equal(len(f.stored()), 3)
 }
 
 func (f *dumps) cancelled() {
