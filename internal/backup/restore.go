@@ -22,6 +22,9 @@ var errNotRestored = errors.New("nothing was restored, because the backup is not
 // puts the restore on record, and in which all that was loaded is read again and compared.
 // The report is nil where the files could not be judged. caller is who restores.
 func Restore(ctx context.Context, o Options, into store.Loader, caller strongroom.Caller) (*Report, error) {
+	if err := into.Load(ctx, func(store.LoadTx) error { return errLooked }); !errors.Is(err, errLooked) {
+		return nil, explainLoad(err)
+	}
 	c, err := check(ctx, o)
 	if err != nil {
 		return nil, err
@@ -37,10 +40,17 @@ func Restore(ctx context.Context, o Options, into store.Loader, caller strongroo
 		}
 		return l.record(ctx, caller)
 	})
+	return c.report, explainLoad(err)
+}
+
+// errLooked ends a load that only looks whether it could be.
+var errLooked = errors.New("only looked")
+
+func explainLoad(err error) error {
 	if errors.Is(err, store.ErrNotEmpty) {
-		err = errors.New("the database is not empty, and nothing is restored over anything: name a new one with --database-url; what is there stays as it is")
+		return errors.New("the database is not empty, and nothing is restored over anything: name a new one with --database-url; what is there stays as it is")
 	}
-	return c.report, err
+	return err
 }
 
 // load is the writing of one backup.
