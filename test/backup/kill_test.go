@@ -111,7 +111,7 @@ func wantRestored(i *installation, n *tenant) {
 // TestARestoreIntoPostgreSQLThatIsKilled leaves the database as it was, or is done.
 func TestARestoreIntoPostgreSQLThatIsKilled(t *testing.T) {
 	i, n := furnished(t, nil)
-	data, moment := i.backup(t.TempDir()), moments(t, 120)
+	data, moment := i.backup(t.TempDir()), moments(t, 300)
 	cluster := postgrestest.New(t)
 	target, finished := i.on(cluster), 0
 	for range killRounds {
