@@ -266,11 +266,24 @@ func TestTheKeysFileIsNotReplacedByChance(t *testing.T) {
 
 	// Of two backups at once, the later one's stays.
 	newest := contentOf(t, s.keys())
-	o.Directory, s.now = t.TempDir(), began.Add(-time.Second)
+	o.Directory = t.TempDir()
+	early := true
+	o.Clock = func() time.Time { // begun before the other, and written after it
+		if early {
+			early = false
+			return began.Add(-time.Second)
+		}
+		return began.Add(time.Second)
+	}
 	done, err := Create(t.Context(), o)
 	if must(t, err); !done.KeysKept || !bytes.Equal(contentOf(t, s.keys()), newest) {
 		t.Error("a newer keys file was replaced")
 	}
+	// One of the future would stay for ever.
+	o.Clock = func() time.Time { return began.Add(-time.Hour) }
+	_, err = Create(t.Context(), o)
+	wantRefused(t, err, "which has not come yet: set the clocks")
+	o.Clock = s.clock
 	// One that only claims to be newer does not.
 	genuine := s.signer
 	s.signer = testSigner

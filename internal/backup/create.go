@@ -84,7 +84,7 @@ func (o CreateOptions) writeKeys(v store.DumpView, done *Created) error {
 	h := done.Header
 	h.Content = Keys
 	trusted := map[uuid.UUID]ed25519.PublicKey{o.Signer.KeyID: o.Signer.Key.Public().(ed25519.PublicKey)}
-	may, err := replaceable(o.Keys, h, trusted)
+	may, err := replaceable(o.Keys, h, o.Clock.Now(), trusted)
 	if err != nil {
 		return err
 	}

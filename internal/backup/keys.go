@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -147,8 +148,9 @@ func (k *keySet) CreateOrganizationKey(context.Context, strongroom.OrganizationK
 }
 
 // replaceable looks at the keys file that is there, and tells whether one of this header may
-// take its place: false where it is newer, as another backup's that ran meanwhile is.
-func replaceable(path string, h Header, keys map[uuid.UUID]ed25519.PublicKey) (bool, error) {
+// take its place: false where it is newer, as another backup's that ran meanwhile is. One of
+// the future is an error: it would stay for ever, and never get the keys made meanwhile.
+func replaceable(path string, h Header, now time.Time, keys map[uuid.UUID]ed25519.PublicKey) (bool, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -160,5 +162,11 @@ func replaceable(path string, h Header, keys map[uuid.UUID]ed25519.PublicKey) (b
 		return false, fmt.Errorf("%s is the keys file of another installation (%s, this one is %s), whose backups would not open without it: name another file with --keys", path, k.Header.InstallationID, h.InstallationID)
 	}
 	// Somebody who puts a file there that claims to be newer does not stop this one.
-	return k.seal.verify(keys) != nil || !k.Header.CreatedAt.After(h.CreatedAt), nil
+	if k.seal.verify(keys) != nil || !k.Header.CreatedAt.After(h.CreatedAt) {
+		return true, nil
+	}
+	if k.Header.CreatedAt.After(now) {
+		return false, fmt.Errorf("the keys file %s is of %s, which has not come yet: set the clocks of the machines that make backups right, and move that file away if it was written by a wrong one", path, k.Header.CreatedAt.Format(timeFormat))
+	}
+	return false, nil
 }
