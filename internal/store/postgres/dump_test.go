@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -76,6 +77,12 @@ func TestABackupRoleDumps(t *testing.T) {
 		"; grant usage on schema strongroom to "+login.Name+"; grant select on all tables in schema strongroom to "+login.Name)
 	db := open(t, postgres.Options{URL: cluster.URL(login, d.Name), Whole: true, ReadOnly: true})
 	defer db.Close()
+	if _, err := db.Installation(t.Context()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of an installation that is not there it says %v", err)
+	}
+	if _, err := db.SigningKeys(t.Context()); err != nil {
+		t.Error(err)
+	}
 	err := db.Dump(t.Context(), func(v store.DumpView) error {
 		for _, table := range store.Tables {
 			for _, err := range v.Rows(table) {
