@@ -39,9 +39,9 @@ const (
 	// ReasonInvalidGrant: the provider says that the grant has ended (revoked, consent
 	// withdrawn, expired, password changed).
 	ReasonInvalidGrant StatusReason = "invalid_grant"
-	// ReasonAnswerLost: the answer to an earlier renewal was lost. With needs_reauth: the
-	// provider has since refused the refresh token, most likely because that renewal had
-	// replaced it.
+	// ReasonAnswerLost: the answer to an earlier renewal was lost, or came after the backup
+	// that the credential was restored from. With needs_reauth: the provider has since
+	// refused the refresh token, most likely because that renewal had replaced it.
 	ReasonAnswerLost StatusReason = "answer_lost"
 	// ReasonNoRefreshToken: the access token has expired and there is no refresh token.
 	ReasonNoRefreshToken StatusReason = "no_refresh_token"

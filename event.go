@@ -61,6 +61,10 @@ const (
 	// ActionOrganizationErase destroys an organization's keys and all that it had.
 	ActionOrganizationErase Action = "organization.erase"
 
+	// ActionDatabaseRestore is that the whole database was restored; the note says of which
+	// backup.
+	ActionDatabaseRestore Action = "database.restore"
+
 	// ActionChainOpen and ActionChainClose are the first and last event of a
 	// process's chain; a chain without the last ended in a crash.
 	ActionChainOpen  Action = "audit.chain_open"

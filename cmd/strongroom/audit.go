@@ -102,6 +102,21 @@ func lastLine(r io.Reader) ([]byte, error) {
 
 // printReport says what was found; its error is the verdict.
 func printReport(w io.Writer, r audit.Report) error {
+	if err := printProblems(w, r); err != nil {
+		return err
+	}
+	if !r.OK() {
+		return fmt.Errorf("the audit log is not as it was written (problems: %d)", r.ProblemCount)
+	}
+	_, err := fmt.Fprintf(w, "The audit log is whole (events: %d, chains: %d, checkpoints: %d).\n", r.Events, r.Chains, r.Checkpoints)
+	if err == nil && len(r.Unclosed) > 0 {
+		_, err = fmt.Fprintf(w, "Chains without an end, whose processes run or have crashed: %d.\n", len(r.Unclosed))
+	}
+	return err
+}
+
+// printProblems writes a line for each problem of an audit log.
+func printProblems(w io.Writer, r audit.Report) error {
 	for _, p := range r.Problems {
 		where := "checkpoint"
 		if p.Chain != uuid.Nil {
@@ -114,14 +129,7 @@ func printReport(w io.Writer, r audit.Report) error {
 			return err
 		}
 	}
-	if !r.OK() {
-		return fmt.Errorf("the audit log is not as it was written (problems: %d)", r.ProblemCount)
-	}
-	_, err := fmt.Fprintf(w, "The audit log is whole (events: %d, chains: %d, checkpoints: %d).\n", r.Events, r.Chains, r.Checkpoints)
-	if err == nil && len(r.Unclosed) > 0 {
-		_, err = fmt.Fprintf(w, "Chains without an end, whose processes run or have crashed: %d.\n", len(r.Unclosed))
-	}
-	return err
+	return nil
 }
 
 type exportCommand struct {

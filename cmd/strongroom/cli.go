@@ -32,6 +32,8 @@ type cli struct {
 	Rotation       rotationCommand       `cmd:"" help:"Look after rotations: list, resume and abandon them." config:"Storage,Outbound"`
 	Health         healthCommand         `cmd:"" help:"Say which credentials are known to work and which need somebody." config:"Storage"`
 	Audit          auditCommand          `cmd:"" help:"Verify, export and checkpoint the audit log." config:"Storage"`
+	Backup         backupCommand         `cmd:"" help:"Make a backup while servers run." config:"Storage"`
+	Restore        restoreCommand        `cmd:"" help:"Check a backup, or restore it into an empty database." config:"Storage"`
 	Completion     completionCommand     `cmd:"" help:"Print a script that completes commands and flags in a shell." config:""`
 	Version        versionCommand        `cmd:"" help:"Print the version." config:""`
 

@@ -30,17 +30,22 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) { runScripts(t, "script") }
+func TestScripts(t *testing.T) { runScripts(t, "script", func() []string { return nil }) }
 
-// TestPostgresScripts run over an empty database of a real PostgreSQL.
+// TestPostgresScripts run over empty databases of a real PostgreSQL, two for each.
 func TestPostgresScripts(t *testing.T) {
 	cluster := postgrestest.New(t)
-	empty := cluster.Empty(t)
-	runScripts(t, "postgres", "OWNER_URL="+empty.OwnerURL, "SERVER_URL="+empty.URL, "SERVER_ROLE="+cluster.Role.Name, "SERVER_PASSWORD="+cluster.Role.Password)
+	runScripts(t, "postgres", func() []string {
+		first, second := cluster.Empty(t), cluster.Empty(t)
+		return []string{
+			"OWNER_URL=" + first.OwnerURL, "SERVER_URL=" + first.URL, "SERVER_ROLE=" + cluster.Role.Name, "SERVER_PASSWORD=" + cluster.Role.Password,
+			"SECOND_OWNER_URL=" + second.OwnerURL, "SECOND_SERVER_URL=" + second.URL,
+		}
+	})
 }
 
-// runScripts runs the scripts of a folder of testdata, with variables.
-func runScripts(t *testing.T, folder string, variables ...string) {
+// runScripts runs the scripts of a folder of testdata, each with variables of its own.
+func runScripts(t *testing.T, folder string, variables func() []string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", folder),
@@ -51,7 +56,7 @@ func runScripts(t *testing.T, folder string, variables ...string) {
 					return fmt.Errorf("%s is set: the scripts need it unset", name)
 				}
 			}
-			e.Vars = append(e.Vars, variables...)
+			e.Vars = append(e.Vars, variables()...)
 			e.Values[serversKey{}] = servers{}
 			return nil
 		},

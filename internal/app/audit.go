@@ -10,41 +10,45 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom/internal/audit"
+	"strongroom/internal/backup"
 	"strongroom/internal/rekey"
 	"strongroom/internal/seal"
 	"strongroom/internal/store"
 )
 
 // Verification returns the public keys that audit signatures are checked with, and when
-// which was retired. Each one is trusted because the root key opens its private half, so that
-// a key slipped into the database verifies nothing.
+// which was retired.
 func Verification(ctx context.Context, c Config, s store.Keys) (o audit.VerifyOptions, err error) {
-	var keepers seal.Keepers
-	for _, where := range []string{c.RootKey, c.NextRootKey} {
-		if where == "" && keepers != nil {
-			continue
-		}
-		keeper, err := openKeeper(ctx, where, nil, keyPatience)
-		if err != nil {
-			return o, err
-		}
-		defer func() { err = errors.Join(err, keeper.Close()) }()
-		keepers = append(keepers, keeper)
+	keepers, close, err := openKeepers(ctx, c)
+	defer func() { err = errors.Join(err, close()) }()
+	if err != nil {
+		return o, err
 	}
 	signing, err := s.SigningKeys(ctx)
 	if err != nil {
 		return o, fmt.Errorf("the audit signing keys cannot be read: %w", err)
 	}
-	o.Keys, o.Retired = make(map[uuid.UUID]ed25519.PublicKey, len(signing)), map[uuid.UUID]time.Time{}
-	for _, k := range signing {
+	trusted, err := openSigningKeys(ctx, keepers, signing)
+	return audit.VerifyOptions{Keys: trusted.Keys, Retired: trusted.Retired}, err
+}
+
+// openSigningKeys opens signing keys, newest first. Each one is trusted because the root key
+// opens its private half, so that a key slipped into the database verifies nothing.
+func openSigningKeys(ctx context.Context, keepers seal.Keepers, newestFirst []store.SigningKey) (backup.Trusted, error) {
+	t := backup.Trusted{Keys: map[uuid.UUID]ed25519.PublicKey{}, Retired: map[uuid.UUID]time.Time{}}
+	current, _ := rekey.CurrentSigningKey(newestFirst)
+	for _, k := range newestFirst {
 		signer, err := rekey.OpenSigningKey(ctx, keepers, k)
 		if err != nil {
-			return o, err
+			return t, err
 		}
-		o.Keys[k.ID] = signer.Key.Public().(ed25519.PublicKey)
+		t.Keys[k.ID] = signer.Key.Public().(ed25519.PublicKey)
 		if k.RetiredAt != nil {
-			o.Retired[k.ID] = *k.RetiredAt
+			t.Retired[k.ID] = *k.RetiredAt
+		}
+		if k.ID == current.ID {
+			t.Signer = signer
 		}
 	}
-	return o, nil
+	return t, nil
 }

@@ -104,6 +104,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+var errNoRootKey = errors.New("no root key is configured: make one with `strongroom keys generate > root.key`, and set --root-key file:root.key (STRONGROOM_ROOT_KEY)")
+
 // Validate finds what can be found wrong before anything is opened. serving asks for
 // what only a server needs.
 func (c Config) Validate(serving bool) error {
@@ -113,7 +115,7 @@ func (c Config) Validate(serving bool) error {
 		problems = append(problems, err)
 	}
 	if c.RootKey == "" {
-		fail("no root key is configured: make one with `strongroom keys generate > root.key`, and set --root-key file:root.key (STRONGROOM_ROOT_KEY)")
+		problems = append(problems, errNoRootKey)
 	}
 	if c.KeyMaxAge != 0 && c.KeyMaxAge < time.Minute {
 		fail("--key-max-age must be at least 1m, or 0: no limit")

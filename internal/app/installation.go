@@ -10,6 +10,7 @@ import (
 
 	"strongroom/internal/audit"
 	"strongroom/internal/rekey"
+	"strongroom/internal/seal"
 	"strongroom/internal/store"
 )
 
@@ -23,11 +24,19 @@ func (a *App) checkInstallation(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the database cannot be read: %w", err)
 	}
-	if _, err := a.Keepers.For(known.RootFingerprint); err != nil {
-		return fmt.Errorf("this is not the root key of this database: expected the key with fingerprint %s, found %s; set --root-key to the key that the database was made with, or was given since by strongroom keys rotate-root", known.RootFingerprint, a.Keeper.Fingerprint())
+	if err := checkRootKey(a.Keepers, known); err != nil {
+		return err
 	}
 	if known.RootFingerprint != a.Keeper.Fingerprint() {
 		a.Log.Info("the next root key is the database's already: set --root-key to it, and --next-root-key to nothing", "fingerprint", known.RootFingerprint)
+	}
+	return nil
+}
+
+// checkRootKey refuses root keys of which none is a database's own.
+func checkRootKey(keepers seal.Keepers, known store.Installation) error {
+	if _, err := keepers.For(known.RootFingerprint); err != nil {
+		return fmt.Errorf("this is not the root key of this database: expected the key with fingerprint %s, found %s; set --root-key to the key that the database was made with, or was given since by strongroom keys rotate-root", known.RootFingerprint, keepers[0].Fingerprint())
 	}
 	return nil
 }

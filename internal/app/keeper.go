@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -47,6 +48,28 @@ func (a *App) addKeeper(keeper seal.Keeper) {
 	if remote, ok := keeper.(*seal.Remote); ok {
 		a.Log.Info("the root key is in a key service", "key", remote.Name(), "fingerprint", remote.Fingerprint())
 	}
+}
+
+// openKeepers opens the root keys of a configuration for a command: the one, and the next
+// where there is one. close is for use whatever comes of it.
+func openKeepers(ctx context.Context, c Config) (keepers seal.Keepers, close func() error, err error) {
+	close = func() (err error) {
+		for _, k := range keepers {
+			err = errors.Join(err, k.Close())
+		}
+		return err
+	}
+	for _, where := range []string{c.RootKey, c.NextRootKey} {
+		if where == "" && keepers != nil {
+			continue
+		}
+		keeper, err := openKeeper(ctx, where, nil, keyPatience)
+		if err != nil {
+			return keepers, close, err
+		}
+		keepers = append(keepers, keeper)
+	}
+	return keepers, close, nil
 }
 
 // openKeeper opens the keeper at the location; log may be nil.

@@ -100,6 +100,13 @@ func split(sealed []byte) (header []byte, keyVersion int64, ciphertext []byte, e
 	return header, int64(binary.BigEndian.Uint64(header[1:])), ciphertext, nil
 }
 
+// KeyVersion returns the version of the organization's key that a record is sealed under, as
+// it says itself. ErrTampered where it is no record.
+func KeyVersion(sealed []byte) (int64, error) {
+	_, version, _, err := split(sealed)
+	return version, err
+}
+
 // organizationKey is one version of an organization's key, ready to derive from.
 type organizationKey struct {
 	version int64

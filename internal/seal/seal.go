@@ -108,3 +108,10 @@ func (s *Sealer) Reseal(ctx context.Context, b Binding, sealed []byte, keyVersio
 	}
 	return key.seal(b, plain.Reveal())
 }
+
+// Ready tells whether a version of an organization's key is there and opens. Errors: Open's.
+func (s *Sealer) Ready(ctx context.Context, organization uuid.UUID, version int64) error {
+	key, err := s.ring.version(ctx, organization, version)
+	clear(key.prk[:])
+	return err
+}

@@ -80,6 +80,7 @@ var bans = map[string][]string{
 	"internal/store/sqlite":    {"secret:direct", "internal/seal", "internal/store/postgres", "database/sql"},
 	"internal/store/postgres":  {"secret:direct", "internal/seal", "internal/store/sqlite"},
 	"internal/store/stored":    {"internal/seal", "internal/store/sqlite", "internal/store/postgres"},
+	"internal/backup":          {"secret:direct", "database/sql", "net/http", "internal/store/sqlite", "internal/store/postgres", "internal/custody", "internal/httpapi"},
 	"internal/catalog":         {"internal/store", "net/http"},
 	"internal/httpapi":         {"internal/store:direct", "internal/seal:direct", "internal/store/sqlite", "internal/oauth"},
 	"internal/oauth":           {"net/http", "internal/store", "internal/custody", "database/sql"},

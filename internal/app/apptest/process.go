@@ -139,6 +139,9 @@ func (p *Process) Kill() {
 	<-p.exited.Done()
 }
 
+// Ended tells whether the process has ended.
+func (p *Process) Ended() bool { return p.exited.Err() != nil }
+
 // Wait waits until the process ends by itself and returns its exit code.
 func (p *Process) Wait() int {
 	p.T.Helper()

@@ -26,7 +26,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		pool: pool, patience: o.Patience, readOnly: o.ReadOnly, observe: o.Observe,
 		snapshots: make(chan struct{}, maxSnapshots), closed: make(chan struct{}),
 	}
-	if err := db.examine(ctx); err != nil {
+	if err := db.examine(ctx, o.Whole); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), db.Close())
 	}
 	return db, nil
@@ -40,7 +40,7 @@ type standing struct {
 }
 
 // examine refuses a database that must not be used as it is.
-func (db *DB) examine(ctx context.Context) error {
+func (db *DB) examine(ctx context.Context, whole bool) error {
 	answer, err := db.lookUp(ctx, "examine", sql(`SELECT current_setting('server_version_num')::bigint, n.oid IS NOT NULL,
 			coalesce(has_schema_privilege(n.oid, 'USAGE'), false),
 			rolsuper OR rolbypassrls OR coalesce(pg_has_role(n.nspowner, 'MEMBER'), false),
@@ -57,13 +57,19 @@ func (db *DB) examine(ctx context.Context) error {
 		return err
 	case s.version < minimumVersion:
 		return errors.New("strongroom needs PostgreSQL 14 or later")
+	case whole && !s.schema:
+		return errNoSchema
+	case whole && !s.exempt:
+		return errNotWhole
+	case whole && s.enters:
 	case s.exempt && s.schema || s.exempt && !s.enters:
 		return errors.New("the role in the URL owns the tables, may become who does, or bypasses row-level security, so that nothing would stand between organizations: name the role that strongroom migrate was given with --server-role")
 	case !s.schema:
 		return errNoSchema
 	case !s.enters:
 		return errors.New("the role in the URL has no rights on strongroom's tables: name the one that strongroom migrate was given with --server-role, or run that again")
-	case !s.durable:
+	}
+	if !s.durable {
 		return errors.New("synchronous_commit is off for this role or database, so that what was acknowledged could be lost: set it on")
 	}
 	return db.checkVersion(ctx)

@@ -25,6 +25,9 @@ type Options struct {
 	Patience time.Duration
 	// ReadOnly refuses writes.
 	ReadOnly bool
+	// Whole opens the database for a role that row-level security does not hold, and for no
+	// other: to back it up as a whole, and to restore it.
+	Whole bool
 	// Observe, where not nil, is told of every operation once: its fixed name, its
 	// time with all waiting, and how it ended.
 	Observe func(operation string, took time.Duration, err error)

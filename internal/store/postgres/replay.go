@@ -33,6 +33,9 @@ var errChanged = &unavailable{reason: "other writers were in the way, and have c
 func (t *tx) fly(statements []statement) ([]result, error) {
 	pg := t.conn.Conn().PgConn()
 	results, err := fly(t.ctx, pg, statements)
+	if t.once {
+		return results, err
+	}
 	for try := 1; retaken(err) && try <= maxReplays; try++ {
 		select {
 		case <-time.After(rand.N(time.Duration(try) * replayPause)):

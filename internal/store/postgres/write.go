@@ -47,6 +47,8 @@ type tx struct {
 	// flights counts those that were sent, past is what they were.
 	flights int
 	past    []flown
+	// once says that not all of it goes in flights, so that it cannot be played again.
+	once bool
 	// organization is the one that is set; nil: not known.
 	organization *uuid.UUID
 	// touched are the uses to note with the commit.

@@ -22,6 +22,11 @@ func (db *DB) AuditSnapshot(ctx context.Context, fn func(store.AuditView) error)
 	if db.observe != nil {
 		defer db.observed("audit_snapshot", time.Now(), &err)
 	}
+	return db.snapshot(ctx, func(v *view) error { return fn(v) })
+}
+
+// snapshot runs fn over one unchanging view of the database.
+func (db *DB) snapshot(ctx context.Context, fn func(*view) error) (err error) {
 	if _, err := db.snapshots.take(ctx); err != nil {
 		return err
 	}
@@ -46,7 +51,7 @@ func (db *DB) AuditSnapshot(ctx context.Context, fn func(store.AuditView) error)
 	return ctx.Err()
 }
 
-// view implements store.AuditView.
+// view implements store.AuditView and store.DumpView.
 type view struct {
 	ctx  context.Context
 	conn *sqlite.Conn
