@@ -30,7 +30,7 @@ func BenchmarkSecretsRead(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			r := httptest.NewRequest(http.MethodGet, "/api/integrations/credentials/"+stock.ids[i%len(stock.ids)].String()+"/credentials", nil)
-			r.Header.Set("X-API-Key", stock.key)
+			r.Header.Set("X-API-Key", stock.keys[0])
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
 			if w.Code != http.StatusOK {

@@ -43,7 +43,7 @@ const options = "-p %[1]s -c unix_socket_directories= -c listen_addresses=127.0.
 const rules = "host all all all md5\n"
 
 // launch makes a cluster and runs it.
-func launch() (*Server, error) {
+func launch(settings ...string) (*Server, error) {
 	programs, err := find()
 	if err != nil {
 		return nil, err
@@ -71,6 +71,9 @@ func launch() (*Server, error) {
 		return nil, err
 	}
 	started := fmt.Sprintf(options, port, dir)
+	for _, setting := range settings {
+		started += " -c " + setting // of two, the later one counts
+	}
 	pipe, err := run(programs, dir, started, owner)
 	if err != nil {
 		return nil, err
