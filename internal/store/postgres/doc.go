@@ -19,7 +19,8 @@
 // and values in binary: nothing is prepared, described or cached, and no connection has a
 // state, so that any pooler in transaction mode may stand between (PgBouncer learnt named
 // statements in 1.21; Debian's is older). What that costs is planning each statement anew;
-// the two of a secrets read are functions, which the server plans once a connection.
+// the two of a secrets read are functions, which the server plans once a connection, and
+// the first answers with one record in place of sixty columns.
 //
 // # Row-level security
 //

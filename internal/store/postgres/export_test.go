@@ -11,6 +11,9 @@ import (
 // Alive is alive.
 var Alive = alive
 
+// DecodeRecord is decodeRecord.
+var DecodeRecord = decodeRecord
+
 // Known is the schema version of this binary.
 var Known = int64(len(migrations))
 
