@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -53,7 +54,10 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHold
 // KeyAndCredential implements store.Accounts. The record's fields are hash, keyColumns,
 // accountColumns, credentialColumns and sealed, in their order.
 func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
-	answer, err := db.lookUp(ctx, "key_and_credential", sql(`SELECT strongroom.key_and_credential($1, $2)`, hash, credential))
+	if db.observe != nil {
+		defer db.observed("key_and_credential", time.Now(), &err)
+	}
+	answer, err := db.share(ctx, sql(`SELECT strongroom.key_and_credential($1, $2)`, hash, credential))
 	if err != nil {
 		return holder, nil, err
 	}
