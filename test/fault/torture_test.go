@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	roundCount = flag.Int("rounds", 30, "how many rounds of replicas and PostgreSQL being killed")
+	roundCount = flag.Int("rounds", 24, "how many rounds of replicas and PostgreSQL being killed")
 	seedFlag   = flag.Uint64("seed", 0, "repeats the run of this seed; 0: a new one")
 )
 

@@ -37,7 +37,8 @@ func run(ctx context.Context) error {
 	serveOnPostgres := flag.String("serve-bare-postgres", "", "database to serve the bare program for PostgreSQL from (the benchmark starts itself with it)")
 	address := flag.String("address", "", "with -serve-bare…: address to listen on")
 	onPostgres := flag.Bool("postgres", false, "measure replicas on a PostgreSQL that is started for it")
-	million := flag.Bool("million", false, "measure a million credentials in a thousand organizations, on PostgreSQL, against a thousand credentials")
+	million := flag.Bool("million", false, "measure many credentials in many organizations, on PostgreSQL, against a thousand credentials")
+	organizations := flag.Int("organizations", 1_000, "with -million: organizations, each with a thousand credentials")
 	flag.Parse()
 	switch {
 	case *serve != "":
@@ -45,7 +46,7 @@ func run(ctx context.Context) error {
 	case *serveOnPostgres != "":
 		return serveBarePostgres(ctx, *serveOnPostgres, *address)
 	case *million:
-		return compareSizes(ctx, *rounds, *connections, *reads)
+		return compareSizes(ctx, *organizations, *rounds, *connections, *reads)
 	case *onPostgres:
 		return comparePostgres(ctx, *credentials, *rounds, *connections, *reads)
 	}

@@ -22,6 +22,10 @@
 // the two of a secrets read are functions, which the server plans once a connection, and
 // the first answers with one record in place of sixty columns.
 //
+// The look-ups of many readers at once share flights ([together]): each stays a statement of
+// its own, for its own key and organization, but the round trip, the transaction and the
+// reading of the text are paid once. Whoever asks is answered by a flight that left later.
+//
 // # Row-level security
 //
 // Every query names the organization, and every policy asks for the one that was set for
