@@ -59,27 +59,12 @@ func multiply(ctx context.Context, a *app.App, ownerURL string, s stocked, homes
 	if _, err := conn.Exec(ctx, `CREATE TEMPORARY TABLE sown (id uuid, template uuid, name text, sealed bytea)`); err != nil {
 		return err
 	}
-	each := len(s.ids) / len(homes)
-	sow := func(i int) ([]any, error) {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, err
-		}
-		s.ids[i] = id
-		sealed, err := a.Credentials.Sealer.Seal(ctx, seal.Binding{OrganizationID: homes[i/each], RecordID: id, Version: 1}, secret.New(data(i)))
-		return []any{[16]byte(id), [16]byte(s.ids[i-i%each]), fmt.Sprintf("load %d", i), sealed}, err
+	rows, failed := sow(ctx, a, s, homes)
+	next := pgx.CopyFromFunc(func() ([]any, error) { return <-rows, nil })
+	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"sown"}, []string{"id", "template", "name", "sealed"}, next); err != nil {
+		return err
 	}
-	i := -1
-	rows := pgx.CopyFromFunc(func() ([]any, error) {
-		if i++; i%each == 0 {
-			i++ // the first is there
-		}
-		if i >= len(s.ids) {
-			return nil, nil
-		}
-		return sow(i)
-	})
-	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"sown"}, []string{"id", "template", "name", "sealed"}, rows); err != nil {
+	if err := failed(); err != nil {
 		return err
 	}
 	found, err := conn.Query(ctx, `SELECT column_name FROM information_schema.columns
@@ -109,4 +94,37 @@ func multiply(ctx context.Context, a *app.App, ownerURL string, s stocked, homes
 		}
 	}
 	return nil
+}
+
+// sow seals what is to be copied in, several at once: each asks which key is the newest. No
+// more rows come where one fails.
+func sow(ctx context.Context, a *app.App, s stocked, homes []uuid.UUID) (rows chan []any, failed func() error) {
+	const sealers = 8
+	each := len(s.ids) / len(homes)
+	rows = make(chan []any, 1024)
+	failures := make([]error, sealers)
+	var sealing sync.WaitGroup
+	for n := range sealers {
+		sealing.Go(func() {
+			for i := n; i < len(s.ids) && failures[n] == nil; i += sealers {
+				if i%each == 0 {
+					continue // it is there
+				}
+				id, err := uuid.NewV7()
+				if err != nil {
+					failures[n] = err
+					return
+				}
+				s.ids[i] = id
+				sealed, err := a.Credentials.Sealer.Seal(ctx, seal.Binding{OrganizationID: homes[i/each], RecordID: id, Version: 1}, secret.New(data(i)))
+				failures[n] = err
+				rows <- []any{[16]byte(id), [16]byte(s.ids[i-i%each]), fmt.Sprintf("load %d", i), sealed}
+			}
+		})
+	}
+	go func() {
+		sealing.Wait()
+		close(rows)
+	}()
+	return rows, func() error { return errors.Join(failures...) }
 }
