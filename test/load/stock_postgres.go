@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"strongroom"
 	"strongroom/internal/app"
+	"strongroom/internal/custody"
 	"strongroom/internal/seal"
 	"strongroom/secret"
 )
@@ -96,12 +99,12 @@ func multiply(ctx context.Context, a *app.App, ownerURL string, s stocked, homes
 	return nil
 }
 
-// sow seals what is to be copied in, several at once: each asks which key is the newest. No
-// more rows come where one fails.
+// sow seals what is to be copied in, several at once. No more rows come where one fails.
 func sow(ctx context.Context, a *app.App, s stocked, homes []uuid.UUID) (rows chan []any, failed func() error) {
 	const sealers = 8
 	each := len(s.ids) / len(homes)
 	rows = make(chan []any, 1024)
+	sealer := seal.New(a.Keeper, &remembered{KeyStore: custody.OrganizationKeys(a.Store, a.Audit, time.Now)}, time.Now, nil)
 	failures := make([]error, sealers)
 	var sealing sync.WaitGroup
 	for n := range sealers {
@@ -116,7 +119,7 @@ func sow(ctx context.Context, a *app.App, s stocked, homes []uuid.UUID) (rows ch
 					return
 				}
 				s.ids[i] = id
-				sealed, err := a.Credentials.Sealer.Seal(ctx, seal.Binding{OrganizationID: homes[i/each], RecordID: id, Version: 1}, secret.New(data(i)))
+				sealed, err := sealer.Seal(ctx, seal.Binding{OrganizationID: homes[i/each], RecordID: id, Version: 1}, secret.New(data(i)))
 				failures[n] = err
 				rows <- []any{[16]byte(id), [16]byte(s.ids[i-i%each]), fmt.Sprintf("load %d", i), sealed}
 			}
@@ -127,4 +130,23 @@ func sow(ctx context.Context, a *app.App, s stocked, homes []uuid.UUID) (rows ch
 		close(rows)
 	}()
 	return rows, func() error { return errors.Join(failures...) }
+}
+
+// remembered asks for the newest key of an organization once, and not for every record:
+// nobody makes another meanwhile.
+type remembered struct {
+	seal.KeyStore
+	newest sync.Map
+}
+
+// CurrentOrganizationKey implements seal.KeyStore.
+func (r *remembered) CurrentOrganizationKey(ctx context.Context, organization uuid.UUID) (strongroom.OrganizationKey, bool, error) {
+	if key, ok := r.newest.Load(organization); ok {
+		return key.(strongroom.OrganizationKey), true, nil
+	}
+	key, found, err := r.KeyStore.CurrentOrganizationKey(ctx, organization)
+	if err == nil && found {
+		r.newest.Store(organization, key)
+	}
+	return key, found, err
 }
