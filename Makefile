@@ -12,11 +12,12 @@ test: setup check
 	go test -race ./...
 	@for module in $(TEST_MODULES); do (cd $$module && go test -race ./...) || exit 1; done
 
-# Kills and network faults at every step of renewals and rotations, hundreds of rounds; make
-# test runs a few dozen.
+# Kills and network faults at every step of renewals and rotations, and of replicas and
+# PostgreSQL at random moments, hundreds of rounds; make test runs a few dozen.
 torture:
 	go test ./test/torture -rounds 500 -timeout 60m
 	go test ./test/rotation -rounds 800 -timeout 60m
+	go test ./test/fault -run TortureOfReplicas -rounds 250 -timeout 60m
 
 # What is wrong with the code before it runs.
 check:
@@ -37,6 +38,8 @@ build:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./test/load
+	go run ./test/load -postgres
+	go run ./test/load -million
 
 # Every fuzz target for a while; make test runs their seeds.
 fuzz:

@@ -10,8 +10,9 @@ import (
 	"strongroom/internal/app/apptest"
 )
 
-func TestChangesAtOnceFollowOneAnother(t *testing.T) {
-	s := start(t, nil)
+func TestChangesAtOnceFollowOneAnother(t *testing.T) { onEither(t, nil, changesAtOnceFollowOneAnother) }
+
+func changesAtOnceFollowOneAnother(t *testing.T, s *scene) {
 	program := s.account(s.here.id)
 	id := s.store(s.here.owner, sftp("x", "first"))
 	path := credentialsPath + "/" + id
@@ -56,8 +57,9 @@ func TestChangesAtOnceFollowOneAnother(t *testing.T) {
 	}
 }
 
-func TestAfterADeletionNoReadSucceeds(t *testing.T) {
-	s := start(t, nil)
+func TestAfterADeletionNoReadSucceeds(t *testing.T) { onEither(t, nil, afterADeletionNoReadSucceeds) }
+
+func afterADeletionNoReadSucceeds(t *testing.T, s *scene) {
 	program := s.account(s.here.id)
 	path := credentialsPath + "/" + s.store(s.here.owner, sftp("x", "pw"))
 	s.get(program, path+"/credentials").Want(t, 200)
@@ -65,7 +67,10 @@ func TestAfterADeletionNoReadSucceeds(t *testing.T) {
 }
 
 func TestAfterAKeysDeletionNoRequestOfItsSucceeds(t *testing.T) {
-	s := start(t, nil)
+	onEither(t, nil, afterAKeysDeletionNoRequestOfItsSucceeds)
+}
+
+func afterAKeysDeletionNoRequestOfItsSucceeds(t *testing.T, s *scene) {
 	path := credentialsPath + "/" + s.store(s.here.owner, sftp("x", "pw"))
 	account, _ := s.newAccount(s.here.admin, "sync")
 	key, _, program := s.newKey(s.here.admin, account, object{"name": "key"})
@@ -116,7 +121,10 @@ func (s *scene) afterwards(t *testing.T, w who, path string, status int, end fun
 }
 
 func TestCreatingAtOnceKeepsTheLimit(t *testing.T) {
-	s := start(t, func(c *app.Config) { c.CredentialsPerProvider = 5 })
+	onEither(t, func(c *app.Config) { c.CredentialsPerProvider = 5 }, creatingAtOnceKeepsTheLimit)
+}
+
+func creatingAtOnceKeepsTheLimit(t *testing.T, s *scene) {
 	var group sync.WaitGroup
 	statuses := make(chan int, 12)
 	for range cap(statuses) {
@@ -138,8 +146,9 @@ func TestCreatingAtOnceKeepsTheLimit(t *testing.T) {
 	want(t, "the list", len(s.list(s.get(s.here.owner, credentialsPath))), 5)
 }
 
-func TestOneNameAtOnceIsTakenOnce(t *testing.T) {
-	s := start(t, nil)
+func TestOneNameAtOnceIsTakenOnce(t *testing.T) { onEither(t, nil, oneNameAtOnceIsTakenOnce) }
+
+func oneNameAtOnceIsTakenOnce(t *testing.T, s *scene) {
 	var group sync.WaitGroup
 	statuses := make(chan int, 8)
 	for range cap(statuses) {

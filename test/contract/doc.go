@@ -15,6 +15,10 @@
 //	  ├─ times are RFC 3339 in UTC, with a Z
 //	  └─ no secret, API key or JWT stands in it, but where it is asked for
 //
+// Who may do what, and what happens at once, is asked over SQLite and over PostgreSQL
+// (onEither): there the two could differ. The rest stands on what package storetest holds
+// both to.
+//
 // It refuses to know how anything is done inside: what a test asserts is what a client
 // sees, or that nothing has changed.
 package contract

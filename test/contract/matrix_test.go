@@ -278,8 +278,9 @@ func (b *board) state() string {
 	return out.String()
 }
 
-func TestWhoMayDoWhat(t *testing.T) {
-	s := start(t, connectable)
+func TestWhoMayDoWhat(t *testing.T) { onEither(t, connectable, whoMayDoWhat) }
+
+func whoMayDoWhat(t *testing.T, s *scene) {
 	var o operators
 	o.account, o.key = s.accountAndKey(uuid.Nil)
 	o.caller = s.system("")

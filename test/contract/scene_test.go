@@ -13,6 +13,7 @@ import (
 	"strongroom"
 	"strongroom/internal/app"
 	"strongroom/internal/app/apptest"
+	"strongroom/internal/store/postgres/postgrestest"
 )
 
 // object is JSON as a client sees it.
@@ -58,6 +59,23 @@ func start(t testing.TB, edit func(*app.Config)) *scene {
 		t.Parallel()
 	}
 	return newScene(t, apptest.Start(t, edit))
+}
+
+// onEither runs a test over either database: what a client sees is the same. Starting is
+// start's.
+func onEither(t *testing.T, edit func(*app.Config), test func(*testing.T, *scene)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) { test(t, start(t, edit)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		database := postgrestest.New(t).Database(t)
+		test(t, start(t, func(c *app.Config) {
+			if edit != nil {
+				edit(c)
+			}
+			c.DatabaseURL = database.URL
+		}))
+	})
 }
 
 func newScene(t testing.TB, service *apptest.Service) *scene {

@@ -99,7 +99,7 @@ func stockMany(b *testing.B, config app.Config, clock strongroom.Clock, n int, c
 	must(b, err)
 	key, err := a.Accounts.CreateKey(ctx, strongroom.Operator(organization, ""), account.ID, strongroom.NewAPIKey{Name: "load"})
 	must(b, err)
-	stock.key = string(key.Token.Reveal())
+	stock.keys = []string{string(key.Token.Reveal())}
 	must(b, a.Close(ctx))
 	return stock
 }

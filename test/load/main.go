@@ -17,6 +17,8 @@ const (
 	limitStart  = 300 * time.Millisecond
 	// limitToken is a read of a fresh token as a ratio to one of a password.
 	limitToken = 1.05
+	// limitReplicaMemory is one replica's on PostgreSQL, in bytes.
+	limitReplicaMemory = 150 << 20
 )
 
 func main() {
@@ -32,10 +34,21 @@ func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 5, "rounds of reading, each over the service and over the bare program; medians are quoted")
 	reads := flag.Int("reads", 40_000, "reads a round")
 	serve := flag.String("serve-bare", "", "directory to serve the bare program from (the benchmark starts itself with it)")
-	address := flag.String("address", "", "with -serve-bare: address to listen on")
+	serveOnPostgres := flag.String("serve-bare-postgres", "", "database to serve the bare program for PostgreSQL from (the benchmark starts itself with it)")
+	address := flag.String("address", "", "with -serve-bare…: address to listen on")
+	onPostgres := flag.Bool("postgres", false, "measure replicas on a PostgreSQL that is started for it")
+	million := flag.Bool("million", false, "measure many credentials in many organizations, on PostgreSQL, against a thousand credentials")
+	organizations := flag.Int("organizations", 1_000, "with -million: organizations, each with a thousand credentials")
 	flag.Parse()
-	if *serve != "" {
+	switch {
+	case *serve != "":
 		return serveBare(ctx, *serve, *address)
+	case *serveOnPostgres != "":
+		return serveBarePostgres(ctx, *serveOnPostgres, *address)
+	case *million:
+		return compareSizes(ctx, *organizations, *rounds, *connections, *reads)
+	case *onPostgres:
+		return comparePostgres(ctx, *credentials, *rounds, *connections, *reads)
 	}
 	dir, err := os.MkdirTemp("", "strongroom-load")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -31,11 +32,9 @@ type server struct {
 // startBoth builds and starts the service, and starts the bare program, which is this
 // program itself.
 func startBoth(ctx context.Context, dir string, stock stocked) (ours, floor *server, err error) {
-	binary := filepath.Join(dir, "strongroom")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "strongroom/cmd/strongroom")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, nil, fmt.Errorf("the service does not build: %w", err)
+	binary, err := build(ctx, dir)
+	if err != nil {
+		return nil, nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -57,6 +56,17 @@ func startBoth(ctx context.Context, dir string, stock stocked) (ours, floor *ser
 	}
 	_, err = floor.start(ctx)
 	return ours, floor, err
+}
+
+// build builds the service into the directory.
+func build(ctx context.Context, dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "strongroom")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "strongroom/cmd/strongroom")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("the service does not build: %w", err)
+	}
+	return binary, nil
 }
 
 // freeAddresses returns loopback addresses that nobody listens on.
@@ -100,7 +110,11 @@ func (s *server) start(ctx context.Context) (float64, error) {
 	return 0, errors.New("the server was not ready in 10 s")
 }
 
+// stop asks the process to stop and waits until it has; twice is once.
 func (s *server) stop() error {
+	if s.process.ProcessState != nil {
+		return nil
+	}
 	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -123,12 +137,32 @@ func (s *server) restart(ctx context.Context, times int) ([]float64, error) {
 	return took, nil
 }
 
-// measured is one round: reads a second, µs of the server's CPU a read, latencies in ms.
-type measured struct{ rate, cpu, p50, p99 float64 }
+// measured is one round: reads a second, µs of the servers' and of the database's CPU a
+// read, latencies in ms.
+type measured struct{ rate, cpu, database, mean, p50, p99 float64 }
+
+// group is several servers that share the load. database, where not nil, tells the
+// processes of the database that they share.
+type group struct {
+	servers  []*server
+	database func() []int
+}
 
 // read reads n times over as many connections, each credential as likely as any other.
 func (s *server) read(stock stocked, connections, n int) (measured, error) {
-	before, err := processCPU(s.process.Process.Pid)
+	return group{servers: []*server{s}}.read(stock, connections, n)
+}
+
+// stop stops every server.
+func (g group) stop() (err error) {
+	for _, s := range g.servers {
+		err = errors.Join(err, s.stop())
+	}
+	return err
+}
+
+func (g group) read(stock stocked, connections, n int) (measured, error) {
+	before, databaseBefore, err := g.cpu()
 	if err != nil {
 		return measured{}, err
 	}
@@ -139,9 +173,9 @@ func (s *server) read(stock stocked, connections, n int) (measured, error) {
 	var latencies []float64
 	var failed error
 	var readers sync.WaitGroup
-	for range connections {
+	for i := range connections {
 		readers.Go(func() {
-			took, err := s.reader(stock, &left)
+			took, err := g.servers[i%len(g.servers)].reader(stock, &left)
 			mu.Lock()
 			defer mu.Unlock()
 			latencies, failed = append(latencies, took...), errors.Join(failed, err)
@@ -149,16 +183,43 @@ func (s *server) read(stock stocked, connections, n int) (measured, error) {
 	}
 	readers.Wait()
 	took := time.Since(began)
-	after, err := processCPU(s.process.Process.Pid)
+	after, databaseAfter, err := g.cpu()
 	if err = errors.Join(failed, err); err != nil {
 		return measured{}, err
 	}
 	slices.Sort(latencies)
 	count := len(latencies)
+	sum := 0.0
+	for _, l := range latencies {
+		sum += l
+	}
+	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(count) }
 	return measured{
-		rate: float64(count) / took.Seconds(), cpu: float64((after - before).Nanoseconds()) / 1000 / float64(count),
-		p50: latencies[count/2], p99: latencies[count*99/100],
+		rate: float64(count) / took.Seconds(), cpu: each(after - before), database: each(databaseAfter - databaseBefore),
+		mean: sum / float64(count), p50: latencies[count/2], p99: latencies[count*99/100],
 	}, nil
+}
+
+// cpu returns the time of the servers' processes and of the database's.
+func (g group) cpu() (servers, database time.Duration, err error) {
+	for _, s := range g.servers {
+		took, err := processCPU(s.process.Process.Pid)
+		if err != nil {
+			return 0, 0, err
+		}
+		servers += took
+	}
+	if g.database == nil {
+		return servers, 0, nil
+	}
+	for _, pid := range g.database() {
+		took, err := processCPU(pid)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may just have ended
+			return 0, 0, err
+		}
+		database += took
+	}
+	return servers, database, nil
 }
 
 // reader reads over one connection until none are left, and returns each one's latency.
@@ -173,8 +234,8 @@ func (s *server) reader(stock stocked, left *atomic.Int64) ([]float64, error) {
 	var latencies []float64
 	var request []byte
 	for left.Add(-1) >= 0 {
-		id := stock.ids[rand.IntN(len(stock.ids))]
-		request = fmt.Appendf(request[:0], "GET /api/integrations/credentials/%s/credentials HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\n\r\n", id, s.address, stock.key)
+		i := rand.IntN(len(stock.ids))
+		request = fmt.Appendf(request[:0], "GET /api/integrations/credentials/%s/credentials HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\n\r\n", stock.ids[i], s.address, stock.key(i))
 		began := time.Now()
 		if _, err := conn.Write(request); err != nil {
 			return latencies, err

@@ -19,36 +19,24 @@ import (
 	"strongroom/secret"
 )
 
-// stocked is what there is to read: one service account's key, and the ids of passwords
-// and of OAuth tokens that are fresh.
+// stocked is what there is to read: the key of a service account of each organization, and
+// the ids of passwords, organization by organization, and of OAuth tokens that are fresh.
 type stocked struct {
-	key         string
-	ids, tokens []uuid.UUID
+	// organization is the last one.
+	organization uuid.UUID
+	keys         []string
+	ids, tokens  []uuid.UUID
 }
 
+// key returns the one that opens the credential at i.
+func (s stocked) key(i int) string { return s.keys[i*len(s.keys)/len(s.ids)] }
+
 // onlyTokens is the stock of which tokens are read.
-func (s stocked) onlyTokens() stocked { return stocked{key: s.key, ids: s.tokens} }
+func (s stocked) onlyTokens() stocked { return stocked{keys: s.keys, ids: s.tokens} }
 
 // store makes a data directory with n credentials in it.
 func store(ctx context.Context, dir string, n int) (stocked, error) {
-	root, err := seal.GenerateRootKey()
-	if err != nil {
-		return stocked{}, err
-	}
-	jwtSecret := strings.Repeat("load-", 8)
-	err = errors.Join(os.WriteFile(app.RootKeyPath(dir), root.Reveal(), 0o600), os.WriteFile(app.JWTSecretPath(dir), []byte(jwtSecret), 0o600))
-	if err != nil {
-		return stocked{}, err
-	}
-	var config app.Config
-	parser, err := kong.New(&config)
-	if err != nil {
-		return stocked{}, err
-	}
-	if _, err := parser.Parse([]string{"--data", dir, "--credentials-per-provider", "0", "--credentials-per-user", "0"}); err != nil {
-		return stocked{}, err
-	}
-	a, err := app.Open(ctx, config.WithDefaults(), "load", slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	a, err := openApp(ctx, dir)
 	if err != nil {
 		return stocked{}, err
 	}
@@ -56,12 +44,35 @@ func store(ctx context.Context, dir string, n int) (stocked, error) {
 	return s, errors.Join(err, a.Close(ctx))
 }
 
+// openApp opens the service over a data directory that it furnishes with keys first; flags
+// say what is to be otherwise.
+func openApp(ctx context.Context, dir string, flags ...string) (*app.App, error) {
+	root, err := seal.GenerateRootKey()
+	if err != nil {
+		return nil, err
+	}
+	jwtSecret := strings.Repeat("load-", 8)
+	err = errors.Join(os.WriteFile(app.RootKeyPath(dir), root.Reveal(), 0o600), os.WriteFile(app.JWTSecretPath(dir), []byte(jwtSecret), 0o600))
+	if err != nil {
+		return nil, err
+	}
+	var config app.Config
+	parser, err := kong.New(&config)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := parser.Parse(append([]string{"--data", dir, "--credentials-per-provider", "0", "--credentials-per-user", "0"}, flags...)); err != nil {
+		return nil, err
+	}
+	return app.Open(ctx, config.WithDefaults(), "load", slog.New(slog.NewJSONHandler(io.Discard, nil)))
+}
+
 // fill stores passwords and tokens.
 func fill(ctx context.Context, a *app.App, passwords, tokens int) (stocked, error) {
 	organization, user := uuid.New(), uuid.New()
 	person := strongroom.Caller{Principal: strongroom.Principal{Kind: strongroom.KindUser, ID: user, OrganizationID: organization, Role: strongroom.RoleAppUser}}
 	all := make([]uuid.UUID, passwords+tokens)
-	s := stocked{ids: all[:passwords], tokens: all[passwords:]}
+	s := stocked{organization: organization, ids: all[:passwords], tokens: all[passwords:]}
 	next := make(chan int)
 	failures := make(chan error, 64)
 	var workers sync.WaitGroup
@@ -100,7 +111,7 @@ feed:
 		return s, err
 	}
 	issued, err := a.Accounts.CreateKey(ctx, operator, account.ID, strongroom.NewAPIKey{Name: "load"})
-	s.key = string(issued.Token.Reveal())
+	s.keys = []string{string(issued.Token.Reveal())}
 	return s, err
 }
 

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -24,6 +25,8 @@ func (s *Server) Control(tb testing.TB, action string, options ...string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: owner}
 	// Without a pipe, which the server would inherit and hold open.
 	if err := cmd.Run(); err != nil {
-		tb.Fatalf("pg_ctl %s: %v", action, err)
+		said, _ := os.ReadFile(s.log)
+		said = said[max(0, len(said)-2000):]
+		tb.Fatalf("pg_ctl %s: %v; the log ends with: %s", action, err, said)
 	}
 }

@@ -40,10 +40,11 @@ const options = "-p %[1]s -c unix_socket_directories= -c listen_addresses=127.0.
 
 // rules let everybody in over TCP by password: SCRAM where the role's is kept so, and MD5
 // where a test has made one that way.
-const rules = "host all all all md5\n"
+// A standby copies as the superuser.
+const rules = "host all all all md5\nhost replication " + superuser + " all md5\n"
 
 // launch makes a cluster and runs it.
-func launch() (*Server, error) {
+func launch(settings ...string) (*Server, error) {
 	programs, err := find()
 	if err != nil {
 		return nil, err
@@ -71,7 +72,10 @@ func launch() (*Server, error) {
 		return nil, err
 	}
 	started := fmt.Sprintf(options, port, dir)
-	pipe, err := run(programs, dir, started, owner)
+	for _, setting := range settings {
+		started += " -c " + setting // of two, the later one counts
+	}
+	pipe, err := run(script, programs, dir, started, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +170,8 @@ func furnish(dir string, owner *syscall.Credential, files map[string][]byte) err
 
 // run starts the script and waits until the server takes connections. The server runs
 // until the pipe is closed.
-func run(programs, dir, options string, owner *syscall.Credential) (pipe io.Closer, err error) {
-	sh := exec.Command("/bin/sh", "-c", script, "sh", programs, dir, options)
+func run(script, programs, dir, options string, owner *syscall.Credential, further ...string) (pipe io.Closer, err error) {
+	sh := exec.Command("/bin/sh", append([]string{"-c", script, "sh", programs, dir, options}, further...)...)
 	sh.Dir = "/"
 	sh.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
 	// A group of its own: an interrupt at the terminal must not end the shell before its work.

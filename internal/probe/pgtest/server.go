@@ -53,9 +53,10 @@ func Start(tb testing.TB) *Server {
 }
 
 // Private starts a server that nobody else uses, to be broken, and stops it with the test.
-func Private(tb testing.TB) *Server {
+// Settings ("fsync=on") win over those that every server gets here.
+func Private(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	s, err := launch()
+	s, err := launch(settings...)
 	if err != nil {
 		tb.Fatalf("PostgreSQL: %v", err)
 	}

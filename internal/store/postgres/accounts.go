@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"regexp"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -51,33 +51,31 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHold
 	return one(answer, scanKeyHolder)
 }
 
-// ofRow reads columns of a table that is a column itself: "c.id" becomes "(c).id".
-func ofRow(columns string) string {
-	return aliases.ReplaceAllString(columns, "($1).")
-}
-
-var (
-	aliases          = regexp.MustCompile(`\b([akc])\.`)
-	keyAndCredential = `SELECT (k).hash, ` + ofRow(keyColumns+`, `+accountColumns+`, `+credentialColumns) + `, (c).sealed
-		FROM strongroom.key_and_credential($1, $2)`
-)
-
-// KeyAndCredential implements store.Accounts.
+// KeyAndCredential implements store.Accounts. The record's fields are hash, keyColumns,
+// accountColumns, credentialColumns and sealed, in their order.
 func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
-	answer, err := db.lookUp(ctx, "key_and_credential", sql(keyAndCredential, hash, credential))
+	if db.observe != nil {
+		defer db.observed("key_and_credential", time.Now(), &err)
+	}
+	answer, err := db.share(ctx, sql(`SELECT strongroom.key_with_credential($1, $2)`, hash, credential))
 	if err != nil {
 		return holder, nil, err
 	}
-	holder, err = one(answer, func(r *row) store.KeyHolder {
-		h := scanKeyHolder(r)
-		if !r.skipNull() {
-			c := scanSealedCredential(r)
-			found = &c
-		}
-		return h
-	})
+	fields, err := one(answer, (*row).record)
 	if err != nil {
-		return store.KeyHolder{}, nil, err
+		return holder, nil, err
+	}
+	if fields == nil {
+		return holder, nil, store.ErrNotFound
+	}
+	r := row{values: fields}
+	holder = scanKeyHolder(&r)
+	if !r.skipNull() {
+		c := scanSealedCredential(&r)
+		found = &c
+	}
+	if r.err != nil {
+		return store.KeyHolder{}, nil, r.err
 	}
 	return holder, found, nil
 }

@@ -19,6 +19,7 @@ type DB struct {
 	readOnly  bool
 	observe   func(operation string, took time.Duration, err error)
 	snapshots chan struct{}
+	together  together
 
 	closing sync.Once
 	closed  chan struct{}
@@ -75,17 +76,26 @@ func (db *DB) ask(ctx context.Context, operation string, patience time.Duration,
 	if db.observe != nil {
 		defer db.observed(operation, time.Now(), &err)
 	}
+	results, err := db.askAll(ctx, patience, statements)
+	if err != nil {
+		return last, err
+	}
+	return results[len(results)-1], nil
+}
+
+// askAll is ask for what every statement came to.
+func (db *DB) askAll(ctx context.Context, patience time.Duration, statements []statement) ([]result, error) {
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for again := false; ; again = true {
 		c, err := db.acquire(ctx, bounded)
 		if err != nil {
-			return last, err
+			return nil, err
 		}
 		results, err := fly(bounded, c.Conn().PgConn(), statements)
 		c.Release()
 		if err == nil {
-			return results[len(results)-1], nil
+			return results, nil
 		}
 		if bounded.Err() == nil && broken(err) {
 			db.pool.Reset()
@@ -93,7 +103,7 @@ func (db *DB) ask(ctx context.Context, operation string, patience time.Duration,
 				continue
 			}
 		}
-		return last, interpret(ctx, err)
+		return nil, interpret(ctx, err)
 	}
 }
 

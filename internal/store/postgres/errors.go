@@ -110,7 +110,10 @@ func outOfReach(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
-	case pgconn.Timeout(err):
+	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrStandbyConnection):
+		// Of the hosts in the URL one is there that the service could not use, and none that it could.
+		return advice[codeReadOnly]
+	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
 		return "the database did not answer in time"
 	case errors.As(err, &dns):
 		return "the database's host name cannot be looked up"

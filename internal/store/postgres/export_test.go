@@ -20,6 +20,19 @@ func SealedTables() (tables []string) {
 // Alive is alive.
 var Alive = alive
 
+// DecodeRecord is decodeRecord.
+var DecodeRecord = decodeRecord
+
+// MaxAloft is maxAloft.
+const MaxAloft = maxAloft
+
+// Waiting counts the look-ups that wait for a shared flight.
+func (db *DB) Waiting() int {
+	db.together.mu.Lock()
+	defer db.together.mu.Unlock()
+	return len(db.together.waiting)
+}
+
 // Known is the schema version of this binary.
 var Known = int64(len(migrations))
 

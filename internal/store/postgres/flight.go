@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -21,9 +22,15 @@ type result struct {
 
 // fly sends the statements together, and returns what each came to in their order; with an
 // error, what those before the failed one did. They are one transaction where none is open.
+// A text that comes again at once is not sent again: the unnamed statement is still there,
+// and no pooler parts what stands before one Sync.
 func fly(ctx context.Context, c *pgconn.PgConn, statements []statement) ([]result, error) {
 	var batch pgconn.Batch
-	for _, s := range statements {
+	for i, s := range statements {
+		if i > 0 && s.text == statements[i-1].text && slices.Equal(s.oids, statements[i-1].oids) {
+			batch.ExecPrepared("", s.values, binaryFormat, binaryFormat)
+			continue
+		}
 		batch.ExecParams(s.text, s.values, s.oids, binaryFormat, binaryFormat)
 	}
 	answers := c.ExecBatch(ctx, &batch)

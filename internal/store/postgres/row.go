@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,6 +84,52 @@ func (r *row) hash() (h [32]byte) {
 func (r *row) time() time.Time { return time.UnixMicro(r.int() + epoch).UTC() }
 
 func (r *row) duration() time.Duration { return time.Duration(r.int()) * time.Microsecond }
+
+// record returns the fields of a column that is a record; nil where it is null.
+func (r *row) record() [][]byte {
+	v := r.next()
+	if v == nil {
+		return nil
+	}
+	fields, err := decodeRecord(v)
+	r.fail(err)
+	return fields
+}
+
+// errRecord answers a record that is not of PostgreSQL's form.
+var errRecord = errors.New("the database is damaged: a record is cut off or too long")
+
+// decodeRecord takes a record in binary apart: the number of fields, and of each its type,
+// its length and its value; a length of -1 is null. The fields stay within the record's memory.
+func decodeRecord(record []byte) ([][]byte, error) {
+	const head = 4
+	if len(record) < head {
+		return nil, errRecord
+	}
+	count, rest := binary.BigEndian.Uint32(record), record[head:]
+	if uint64(count)*2*head > uint64(len(rest)) {
+		return nil, errRecord
+	}
+	fields := make([][]byte, count)
+	for i := range fields {
+		if len(rest) < 2*head {
+			return nil, errRecord
+		}
+		size := int32(binary.BigEndian.Uint32(rest[head:]))
+		rest = rest[2*head:]
+		if size == -1 {
+			continue
+		}
+		if size < 0 || int(size) > len(rest) {
+			return nil, errRecord
+		}
+		fields[i], rest = rest[:size:size], rest[size:]
+	}
+	if len(rest) > 0 {
+		return nil, errRecord
+	}
+	return fields, nil
+}
 
 // optional reads a column that may be null.
 func optional[T any](r *row, read func(*row) T) *T {
