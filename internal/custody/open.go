@@ -114,8 +114,13 @@ func (s *Service) recordRead(ctx context.Context, event strongroom.Event, c stro
 	if c.LastUsedAt != nil && now.Sub(*c.LastUsedAt) < strongroom.LastUsedPrecision {
 		return s.Audit.Record(ctx, event)
 	}
+	return s.recordUse(ctx, event, c.OrganizationID, c.ID, now)
+}
+
+// recordUse is apart because what it lends to its function would take memory on every read.
+func (s *Service) recordUse(ctx context.Context, event strongroom.Event, organization, id uuid.UUID, now time.Time) error {
 	return s.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
-		return []strongroom.Event{event}, tx.TouchCredential(c.OrganizationID, c.ID, now)
+		return []strongroom.Event{event}, tx.TouchCredential(organization, id, now)
 	})
 }
 
