@@ -51,6 +51,12 @@ func (c *Cluster) Database(tb testing.TB) Database {
 	return c.admit(tb, c.Server.Copy(tb, c.template))
 }
 
+// Copy makes a database with all that another one holds, to which nobody may be connected.
+func (c *Cluster) Copy(tb testing.TB, of Database) Database {
+	tb.Helper()
+	return c.admit(tb, c.Server.Copy(tb, of.Name))
+}
+
 // Empty makes a database before its first migration.
 func (c *Cluster) Empty(tb testing.TB) Database {
 	tb.Helper()
