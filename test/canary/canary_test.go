@@ -56,7 +56,7 @@ func TestNoSecretLeavesButThroughTheDoor(t *testing.T) {
 	}
 	s.wantWritten(t, "the output of the process", []byte(p.Output.String()), s.last, "a request panicked", "panicked with", "panic: [redacted]", "canary_test.hold(", "[running]")
 	s.wantFilesClean(t, dir, "strongroom.db", "strongroom.db-wal", "strongroom.db-shm", "checkpoints.jsonl")
-	s.wantExportClean(t, dir, "credential.read", "credential.create", "api_key.create", s.ids["password"])
+	s.wantExportClean(t, apptest.Config(t, dir), "credential.read", "credential.create", "api_key.create", s.ids["password"])
 
 	// What a start makes of a crash, and a clean end of that.
 	again := apptest.StartProcess(t, dir, m.jwtSecret, environment, arguments...)
@@ -70,7 +70,7 @@ func TestNoSecretLeavesButThroughTheDoor(t *testing.T) {
 	}
 	s.wantWritten(t, "the output of the second process", []byte(again.Output.String()), "listening")
 	s.wantFilesClean(t, dir, "strongroom.db", "checkpoints.jsonl")
-	s.wantExportClean(t, dir, "credential.read", "credential.create", "api_key.create", s.ids["password"])
+	s.wantExportClean(t, apptest.Config(t, dir), "credential.read", "credential.create", "api_key.create", s.ids["password"])
 }
 
 // use does what the service is for.
@@ -178,9 +178,9 @@ func (s *spy) wantFilesClean(t *testing.T, dir string, names ...string) {
 	}
 }
 
-func (s *spy) wantExportClean(t *testing.T, dir string, words ...string) {
+func (s *spy) wantExportClean(t *testing.T, c app.Config, words ...string) {
 	t.Helper()
-	opened, err := app.OpenStore(t.Context(), apptest.Config(t, dir))
+	opened, err := app.OpenStore(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,9 @@
 //	                       checkpoint file, audit export
 //	none of it holds a secret, in any encoding that scan_test.go knows
 //
+// Over PostgreSQL (postgres_test.go) the server's files are looked through as well, its
+// write-ahead log and a log of every statement with its parameters among them.
+//
 // Tokens, codes and verifiers are made by others and carry no marker. A tap on the wire
 // between the service and a real OAuth server (tap_test.go) has each looked for as it
 // passes, and spoils answers so that they repeat them (providerfaults_test.go):

@@ -73,7 +73,7 @@ func TestNoSecretLeavesByATestOrARotation(t *testing.T) {
 	f.wantWritten(t, "the log of PostgreSQL", []byte(f.postgres.Log(t)), "SCRAM-SHA-256$")
 	f.wantWritten(t, "the log of sshd", []byte(f.sftp.Stop()), "Accepted publickey")
 	f.wantFilesClean(t, dir, "strongroom.db", "strongroom.db-wal", "strongroom.db-shm", "checkpoints.jsonl")
-	f.wantExportClean(t, dir, "connection.test", "credential.test", "credential.rotate", rotated[0], rotated[1])
+	f.wantExportClean(t, apptest.Config(t, dir), "connection.test", "credential.test", "credential.rotate", rotated[0], rotated[1])
 
 	again := apptest.StartProcess(t, dir, m.jwtSecret, environment, arguments...)
 	f.URL = again.URL

@@ -58,7 +58,7 @@ func TestNoTokenLeavesButThroughTheDoor(t *testing.T) {
 	c.wantWritten(t, "the traces", []byte(traces.spans.String()), "/api/integrations/plugins/{plugin_name}/oauth/callback", "/api/integrations/credentials/{credential_id}/refresh")
 	events := []string{"credential.refresh", "credential.refresh_request", "credential.revoke", "oauth.authorize", "oauth.callback", "oauth_client.set", kept}
 	c.wantFilesClean(t, dir, "strongroom.db", "strongroom.db-wal", "strongroom.db-shm", "checkpoints.jsonl")
-	c.wantExportClean(t, dir, events...)
+	c.wantExportClean(t, apptest.Config(t, dir), events...)
 
 	again := apptest.StartProcess(t, dir, m.jwtSecret, environment, arguments...)
 	c.URL = again.URL
@@ -71,7 +71,7 @@ func TestNoTokenLeavesButThroughTheDoor(t *testing.T) {
 	}
 	c.wantWritten(t, "the output of the second process", []byte(again.Output.String()), "listening")
 	c.wantFilesClean(t, dir, "strongroom.db", "checkpoints.jsonl")
-	c.wantExportClean(t, dir, events...)
+	c.wantExportClean(t, apptest.Config(t, dir), events...)
 }
 
 // operate writes what an operator does: the definitions and the OAuth clients, each with a
