@@ -225,8 +225,7 @@ func TestADatabaseFileThatIsMovedAway(t *testing.T) {
 	if err := os.Rename(s.DatabasePath(), away); err != nil {
 		t.Fatal(err)
 	}
-	// The look at the log comes with the record, without which nothing is given out.
-	silent(t, s.get(program, credentialsPath+"/"+id+"/credentials").WantError(t, 503, "audit_unavailable"))
+	silent(t, s.get(program, credentialsPath+"/"+id+"/credentials").WantError(t, 503, "repository_unavailable"))
 	silent(t, s.get(s.here.owner, credentialsPath+"/"+id).WantError(t, 503, "repository_unavailable"))
 	silent(t, s.call(s.here.owner, "POST", credentialsPath, sftp("y", "pw")).WantError(t, 503, "repository_unavailable"))
 	ready := s.object(s.get(anonymous, "/readyz"), 503)
