@@ -36,7 +36,7 @@ build:
 
 # The parts, then the whole: figures and their ratios to the stated limits.
 bench:
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -benchmem -timeout 90m ./...
 	go run ./test/load
 	go run ./test/load -postgres
 	go run ./test/load -million

@@ -39,7 +39,7 @@ type Config struct {
 	RefreshTimeout  time.Duration `help:"How long a provider may take to answer when a token is renewed." default:"15s" group:"OAuth"`
 	RefreshWorkers  int           `help:"Tokens renewed at once ahead of their end; 0: none are, and a read renews what it needs." default:"32" group:"OAuth"`
 	CheckWorkers    int           `help:"Credentials tested at once on schedule; 0: none are, and a test is made on demand alone." default:"16" group:"Health"`
-	ChecksPerSecond int           `help:"Credentials tested a second at most on schedule, so that tests never keep reads waiting; 0: no limit." default:"20" group:"Health"`
+	ChecksPerSecond int           `help:"Credentials tested a second at most on schedule, so that tests never keep reads waiting; 0: no limit." default:"5" group:"Health"`
 	CheckEvery      time.Duration `help:"Interval of scheduled tests of a credential that works; 0: each provider's own." default:"0" group:"Health"`
 	RotationWorkers int           `help:"Rotations worked on at once without anybody asking; 0: none are, and one that was interrupted waits for somebody to resume it." default:"4" group:"Health"`
 
