@@ -5,7 +5,7 @@
 // whichever database it was made of, and can be restored into any.
 //
 //	store.Dumper ─ one unchanging view ─┬─► data file   everything but wrapped keys; one a backup
-//	                                    └─► keys file   wrapped keys alone; replaced by each backup
+//	                                    └─► keys file   wrapped keys, and which organizations were erased; replaced by each backup
 //
 //	data file ─┐   1 whole? ── digest, signature, tables and their rows
 //	keys file ─┴─► 2 genuine and open? ── root key ► signing keys ► signature; organization

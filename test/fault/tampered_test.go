@@ -56,21 +56,6 @@ func verifyWhile(t *testing.T, c app.Config, work func()) (report audit.Report) 
 	}
 }
 
-func verified(t *testing.T, c app.Config) audit.Report {
-	t.Helper()
-	s := openStore(t, c)
-	defer s.Close()
-	options, err := app.Verification(t.Context(), c, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := audit.Verify(t.Context(), s, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
-}
-
 // wantProblem fails the test unless the report has a problem of the kind with the chain; "":
 // with any.
 func wantProblem(t *testing.T, report audit.Report, kind audit.Kind, chain string) {
