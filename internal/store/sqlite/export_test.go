@@ -18,6 +18,9 @@ func SealedTables() (tables []string) {
 // SealedRecords is the text of sealedRecords.
 func SealedRecords(kind store.SealedKind) string { return sealedRecords(sealedTables[kind]) }
 
+// Recognize is recognize.
+var Recognize = recognize
+
 // Interpret is interpret.
 var Interpret = interpret
 

@@ -33,21 +33,18 @@ var migrations = func() []string {
 	return steps
 }()
 
+// marks are read as one, for another process may be making the database meanwhile.
+const marks = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
+	FROM pragma_application_id a, pragma_user_version v`
+
 // recognize returns the file's schema version, 0 for a new file. It refuses a file
 // that is none of ours and one that a newer binary made, before anything is changed.
 func recognize(c *sqlite.Conn, path string) (version int, err error) {
-	application, err := pragma(c, "PRAGMA application_id")
+	found, err := one(c, marks, func(*params) {}, func(r *row) [3]int { return [3]int{int(r.int()), int(r.int()), int(r.int())} })
 	if err != nil {
 		return 0, err
 	}
-	version, err = pragma(c, "PRAGMA user_version")
-	if err != nil {
-		return 0, err
-	}
-	objects, err := pragma(c, "SELECT count(*) FROM sqlite_schema")
-	if err != nil {
-		return 0, err
-	}
+	application, version, objects := found[0], found[1], found[2]
 	switch {
 	case application == 0 && version == 0 && objects == 0:
 		return 0, nil
@@ -93,8 +90,8 @@ func step(c *sqlite.Conn, path string) error {
 		if err := sqlitex.ExecuteScript(c, migrations[version], nil); err != nil {
 			return fmt.Errorf("migrate the database to schema %d: %w", version+1, err)
 		}
-		marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
-		if err := sqlitex.ExecuteScript(c, marks, nil); err != nil {
+		mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
+		if err := sqlitex.ExecuteScript(c, mark, nil); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,35 @@ func older(t *testing.T, path string, version int, more string) {
 	script(t, path, fmt.Sprintf("PRAGMA application_id = 0x53747267; PRAGMA user_version = %d; PRAGMA foreign_keys = ON;\n%s", version, more))
 }
 
+func TestADatabaseThatIsMadeWhileItIsLookedAtIsOurs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "strongroom.db")
+	c, err := driver.OpenConn(path, driver.OpenReadWrite|driver.OpenCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	tried := false
+	makes := driver.AuthorizeFunc(func(a driver.Action) driver.AuthResult {
+		if a.Type() == driver.OpPragma && a.Pragma() == "user_version" && !tried {
+			tried = true
+			// It is made now, or not before all has been looked at.
+			if db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, BusyTimeout: time.Millisecond}); err == nil {
+				_ = db.Close()
+			}
+		}
+		return driver.AuthResultOK
+	})
+	if err := c.SetAuthorizer(makes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Recognize(c, path); err != nil {
+		t.Error(err)
+	}
+	if !tried {
+		t.Error("nobody tried to make the database meanwhile, so that nothing is tested")
+	}
+}
+
 // queried runs a query past the store and returns its rows by the columns' names, each
 // value with its type. What the query leaves to be bound is null.
 func queried(t *testing.T, path, query string) (rows []map[string]string) {
