@@ -17,6 +17,13 @@ var (
 	seedFlag   = flag.Uint64("seed", 0, "repeats the run of this seed; 0: a new one")
 )
 
+// The log is verified in each of the first rounds, and then in one of so many and at the end:
+// it is verified as a whole, and grows.
+const (
+	verifiedRounds = 24
+	verifiedEach   = 10
+)
+
 // blow is what is killed in a round, with SIGKILL.
 type blow struct {
 	name string
@@ -86,7 +93,7 @@ func TestTortureOfReplicas(t *testing.T) {
 			b = blows[random.IntN(len(blows))]
 		}
 		round = fmt.Sprintf("%d: %s", i+1, b.name)
-		p.round(t, b, random)
+		p.round(t, b, random, i < verifiedRounds || i%verifiedEach == 0)
 		if t.Failed() {
 			return
 		}
@@ -104,7 +111,7 @@ type plan struct {
 
 // round lets everybody work, strikes in the middle of it, mends what was struck, and looks
 // when all is quiet what is there.
-func (p *plan) round(t *testing.T, b blow, random *rand.Rand) {
+func (p *plan) round(t *testing.T, b blow, random *rand.Rand, verify bool) {
 	t.Helper()
 	stopped := make(chan struct{})
 	stopping := sync.OnceFunc(func() { close(stopped) })
@@ -127,12 +134,16 @@ func (p *plan) round(t *testing.T, b blow, random *rand.Rand) {
 	}
 	p.mend(t, which)
 	p.await(t, 30+random.Int64N(60))
-	wantVerifiedOf(t, p.config(t))
+	if verify {
+		wantVerifiedOf(t, p.config(t))
+	}
 	stopping()
 	working.Wait()
 	p.quiet(t)
 	p.settle(t)
-	wantVerifiedOf(t, p.config(t))
+	if verify {
+		wantVerifiedOf(t, p.config(t))
+	}
 }
 
 // settle settles every book.
