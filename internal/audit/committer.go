@@ -88,9 +88,12 @@ func (c *committer) run(ctx context.Context) {
 // gather makes a batch of the first entry and of what else is queued.
 func (c *committer) gather(first *entry) {
 	c.batch = append(c.batch, first)
-	// Let the callers of the batch before, who were just woken, queue again: with the
-	// processors busy it makes batches half as large again, and costs nothing otherwise.
-	runtime.Gosched()
+	// Let the callers of the batch before, who were just woken, queue again, as long as more
+	// of them come: with the processors busy it makes batches larger, and costs nothing otherwise.
+	for before, now := -1, 0; before < now && now < batchLength; {
+		runtime.Gosched()
+		before, now = now, len(c.queue)
+	}
 	for len(c.batch) < batchLength {
 		select {
 		case e, open := <-c.queue:

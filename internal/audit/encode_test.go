@@ -9,10 +9,11 @@ import (
 	"github.com/google/uuid"
 
 	"strongroom"
+	"strongroom/internal/store"
 )
 
-// bodyOf returns what the log keeps of an event.
-func bodyOf(t testing.TB, e strongroom.Event) string {
+// kept returns the record that the log keeps of an event.
+func kept(t testing.TB, e strongroom.Event) store.AuditRecord {
 	t.Helper()
 	m := newMemory()
 	l := open(t, m)
@@ -20,7 +21,7 @@ func bodyOf(t testing.TB, e strongroom.Event) string {
 		t.Fatal(err)
 	}
 	closeLog(t, l)
-	return string(m.snapshot().records[1].Body)
+	return m.snapshot().records[1]
 }
 
 func mustEncodeAsJSON(t testing.TB, e strongroom.Event) {
@@ -29,7 +30,7 @@ func mustEncodeAsJSON(t testing.TB, e strongroom.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := bodyOf(t, e); got != string(want) {
+	if got := string(kept(t, e).Body); got != string(want) {
 		t.Errorf("kept  %s\nwant  %s", got, want)
 	}
 }
@@ -64,6 +65,20 @@ func TestEveryFieldOfAnEventIsKeptAsItsJSON(t *testing.T) {
 		fill(t, &full, i)
 	}
 	mustEncodeAsJSON(t, full)
+}
+
+func TestARecordIsFoundByWhatItsBodySays(t *testing.T) {
+	full := strongroom.Event{Time: someTime}
+	for i := range reflect.TypeFor[strongroom.Event]().NumField() {
+		alone := strongroom.Event{Time: someTime}
+		fill(t, &alone, i)
+		fill(t, &full, i)
+		for _, e := range []strongroom.Event{alone, full} {
+			if r := kept(t, e); r.Index != store.IndexOf(r.Body) {
+				t.Errorf("%+v is the index of %s", r.Index, r.Body)
+			}
+		}
+	}
 }
 
 func TestTextThatJSONEscapesIsKeptAsItsJSON(t *testing.T) {

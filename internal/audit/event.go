@@ -27,7 +27,9 @@ func encode(e strongroom.Event, clock strongroom.Clock) (store.AuditRecord, erro
 	if len(body) > maxBody {
 		return store.AuditRecord{}, fmt.Errorf("audit: %s event has %d bytes, more than the %d allowed", e.Action, len(body), maxBody)
 	}
-	return store.AuditRecord{At: e.Time, OrganizationID: e.OrganizationID, Body: body}, nil
+	return store.AuditRecord{At: e.Time, OrganizationID: e.OrganizationID, Body: body, Index: store.AuditIndex{
+		Action: string(e.Action), Outcome: string(e.Outcome), CredentialID: e.CredentialID, PrincipalID: e.PrincipalID,
+	}}, nil
 }
 
 // Decode returns the event that a record holds. It does not check the record's hash:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -105,6 +106,25 @@ type AuditRecord struct {
 	OrganizationID uuid.UUID
 	Hash           [32]byte
 	Body           []byte
+	// Index is given where a record is appended, and not read back.
+	Index AuditIndex
+}
+
+// AuditIndex is what of an event lists are filtered by, for stores that keep it beside the
+// body.
+type AuditIndex struct {
+	Action       string    `json:"action"`
+	Outcome      string    `json:"outcome"`
+	CredentialID uuid.UUID `json:"credential_id"`
+	PrincipalID  uuid.UUID `json:"principal_id"`
+}
+
+// IndexOf reads an event's JSON. One that is not an event's is found by no filter.
+func IndexOf(body []byte) (i AuditIndex) {
+	if json.Unmarshal(body, &i) != nil {
+		return AuditIndex{}
+	}
+	return i
 }
 
 // AuditHead is the signed end of a chain; one row a chain, moved with every append.

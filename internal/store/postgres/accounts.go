@@ -57,11 +57,7 @@ func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uu
 	if db.observe != nil {
 		defer db.observed("key_and_credential", time.Now(), &err)
 	}
-	answer, err := db.share(ctx, sql(`SELECT strongroom.key_with_credential($1, $2)`, hash, credential))
-	if err != nil {
-		return holder, nil, err
-	}
-	fields, err := one(answer, (*row).record)
+	fields, err := db.keyWithCredential(ctx, hash, credential)
 	if err != nil {
 		return holder, nil, err
 	}

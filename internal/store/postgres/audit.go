@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"time"
 
@@ -65,46 +64,34 @@ func given(id uuid.UUID) *uuid.UUID {
 	return &id
 }
 
-// indexed is what of an event's body lists are filtered by.
-type indexed struct {
-	Action       string    `json:"action"`
-	Outcome      string    `json:"outcome"`
-	CredentialID uuid.UUID `json:"credential_id"`
-	PrincipalID  uuid.UUID `json:"principal_id"`
-}
-
 // AppendAudit implements store.Tx. It is sent with what comes after it, and with the commit
 // where nothing does, which then says what it came to.
 func (t *tx) AppendAudit(records []store.AuditRecord, head store.AuditHead) error {
 	if err := t.usable(); err != nil {
 		return err
 	}
-	if len(records) > 0 {
-		t.queue = append(t.queue, insertRecords(records))
-	}
-	t.queue = append(t.queue, sql(`SELECT strongroom.move_head($1, $2, $3, $4, $5, $6)`,
-		head.Chain, head.Sequence, head.Hash, head.KeyID, head.Signature, head.UpdatedAt))
+	t.queue = append(t.queue, appendAudit(records, head))
 	t.doubtful = true
 	return nil
 }
 
-// insertRecords makes one statement of all records. They get their cursors in their order.
-func insertRecords(records []store.AuditRecord) statement {
+// appendAudit makes one statement of all records and the head. They get their cursors in
+// their order.
+func appendAudit(records []store.AuditRecord, head store.AuditHead) statement {
 	n := len(records)
-	chains, organizations := make([]uuid.UUID, n), make([]uuid.UUID, n)
-	sequences, times, hashes := make([]int64, n), make([]time.Time, n), make([][]byte, n)
+	sequences, organizations := make([]int64, n), make([]uuid.UUID, n)
+	times, hashes := make([]time.Time, n), make([][]byte, n)
 	bodies, actions, outcomes := make([]string, n), make([]string, n), make([]string, n)
 	credentials, principals := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
 	for i := range records {
 		r := &records[i]
-		var e indexed
-		_ = json.Unmarshal(r.Body, &e) // a body that is no event is kept, and found by no filter
-		chains[i], sequences[i], times[i], organizations[i] = r.Chain, r.Sequence, r.At, r.OrganizationID
-		hashes[i], bodies[i], actions[i], outcomes[i] = r.Hash[:], string(r.Body), e.Action, e.Outcome
-		credentials[i], principals[i] = given(e.CredentialID), given(e.PrincipalID)
+		sequences[i], times[i], organizations[i] = r.Sequence, r.At, r.OrganizationID
+		hashes[i], bodies[i], actions[i], outcomes[i] = r.Hash[:], string(r.Body), r.Index.Action, r.Index.Outcome
+		credentials[i], principals[i] = given(r.Index.CredentialID), given(r.Index.PrincipalID)
 	}
-	return sql(`SELECT strongroom.append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		chains, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals)
+	return sql(`SELECT strongroom.append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		head.Chain, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals,
+		head.Sequence, head.Hash, head.KeyID, head.Signature, head.UpdatedAt)
 }
 
 // AuditHead implements store.Tx.

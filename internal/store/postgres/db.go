@@ -20,6 +20,7 @@ type DB struct {
 	observe   func(operation string, took time.Duration, err error)
 	snapshots chan struct{}
 	together  together
+	lateAfter time.Duration
 
 	closing sync.Once
 	closed  chan struct{}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,15 +24,17 @@ var Alive = alive
 // DecodeRecord is decodeRecord.
 var DecodeRecord = decodeRecord
 
-// MaxAloft is maxAloft.
-const MaxAloft = maxAloft
+// MostAloft is mostAloft.
+const MostAloft = mostAloft
+
+// FullFlight is fullFlight.
+const FullFlight = fullFlight
+
+// SetLateAfter sets lateAfter, before the first look-up.
+func (db *DB) SetLateAfter(d time.Duration) { db.lateAfter = d }
 
 // Waiting counts the look-ups that wait for a shared flight.
-func (db *DB) Waiting() int {
-	db.together.mu.Lock()
-	defer db.together.mu.Unlock()
-	return len(db.together.waiting)
-}
+func (db *DB) Waiting() int { return db.together.queued() }
 
 // Known is the schema version of this binary.
 var Known = int64(len(migrations))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"iter"
 	"strings"
 
@@ -188,8 +187,7 @@ func (b *copying) add(r store.Row) {
 	case b.singleton:
 		to = appendField(to, []byte{1})
 	case b.indexed:
-		var e indexed
-		_ = json.Unmarshal(r[b.body], &e) // as AppendAudit
+		e := store.IndexOf(r[b.body])
 		to = appendField(appendField(to, []byte(e.Action)), []byte(e.Outcome))
 		to = appendField(appendField(to, optionalID(e.CredentialID)), optionalID(e.PrincipalID))
 	}

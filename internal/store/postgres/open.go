@@ -24,7 +24,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db := &DB{
 		pool: pool, patience: o.Patience, readOnly: o.ReadOnly, observe: o.Observe,
-		snapshots: make(chan struct{}, maxSnapshots), closed: make(chan struct{}),
+		lateAfter: lateAfter, snapshots: make(chan struct{}, maxSnapshots), closed: make(chan struct{}),
 	}
 	if err := db.examine(ctx, o.Whole); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), db.Close())

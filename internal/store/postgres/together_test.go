@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,13 +90,10 @@ func TestLookUpsShareFlights(t *testing.T) {
 			}
 		})
 	}
-	// The first ones are sent alone, and wait for the lock; the connections for them are there.
-	for i := range postgres.MaxAloft {
-		look(i)
-		until(t, "a look-up waits for the lock", func() bool {
-			return cluster.Server.Query(t, "", "SELECT count(*) FROM pg_locks WHERE NOT granted") == string(rune('1'+i))
-		})
-	}
+	// The first one is sent alone, and waits for the lock.
+	db.SetLateAfter(time.Hour)
+	look(0)
+	until(t, "a look-up waits for the lock", func() bool { return held(t, cluster) == "1" })
 	before := proxy.Flights()
 	gone, cancel := context.WithCancel(t.Context())
 	left := make(chan error, 1)
@@ -103,22 +101,81 @@ func TestLookUpsShareFlights(t *testing.T) {
 		_, _, err := db.KeyAndCredential(gone, all.hashes[0], all.ids[0])
 		left <- err
 	}()
-	for i := postgres.MaxAloft; i < crowd; i++ {
+	for i := 1; i < crowd; i++ {
 		look(i)
 	}
-	until(t, "all the others wait", func() bool { return db.Waiting() == crowd-postgres.MaxAloft+1 })
+	until(t, "all the others wait", func() bool { return db.Waiting() == crowd })
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("who has gone is answered %v", err)
 	}
 	release()
 	looking.Wait()
-	if took := proxy.Flights() - before; took > 2*postgres.MaxAloft {
-		t.Errorf("%d look-ups took %d round trips", crowd, took)
+	if took := proxy.Flights() - before; took != 2 {
+		t.Errorf("%d look-ups, of which one was sent alone, took %d round trips", crowd, took)
 	}
 	if _, _, err := db.KeyAndCredential(t.Context(), [32]byte{1}, all.ids[0]); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a key that is not there: %v", err)
 	}
+}
+
+// held is how many look-ups wait for the lock.
+func held(t *testing.T, cluster *postgrestest.Cluster) string {
+	t.Helper()
+	return cluster.Server.Query(t, "", "SELECT count(*) FROM pg_locks WHERE NOT granted")
+}
+
+func TestLookUpsDoNotWaitForAFlightThatIsLate(t *testing.T) {
+	cluster := postgrestest.New(t)
+	d := cluster.Database(t)
+	db := open(t, postgres.Options{URL: d.URL})
+	t.Cleanup(func() { _ = db.Close() })
+	all := newTenants(t, db, 1)
+	release := lock(t, d.OwnerURL)
+	db.SetLateAfter(time.Millisecond)
+	var looking sync.WaitGroup
+	for i := range postgres.MostAloft {
+		looking.Go(func() {
+			if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
+				t.Error(err)
+			}
+		})
+		until(t, "each is sent, though those before have not returned", func() bool { return held(t, cluster) == strconv.Itoa(i+1) })
+	}
+	looking.Go(func() {
+		if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
+			t.Error(err)
+		}
+	})
+	until(t, "there are no more flights than that", func() bool { return db.Waiting() == 1 })
+	release()
+	looking.Wait()
+}
+
+func TestWhoFillsAFlightWaitsForNone(t *testing.T) {
+	cluster := postgrestest.New(t)
+	d := cluster.Database(t)
+	db := open(t, postgres.Options{URL: d.URL})
+	t.Cleanup(func() { _ = db.Close() })
+	all := newTenants(t, db, 1)
+	release := lock(t, d.OwnerURL)
+	db.SetLateAfter(time.Hour)
+	var looking sync.WaitGroup
+	look := func() {
+		looking.Go(func() {
+			if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	look()
+	until(t, "one is sent", func() bool { return held(t, cluster) == "1" })
+	for range postgres.FullFlight {
+		look()
+	}
+	until(t, "the others are sent together", func() bool { return held(t, cluster) == "2" && db.Waiting() == 0 })
+	release()
+	looking.Wait()
 }
 
 func TestALookUpWaitsForAFlightNoLongerThanForADatabase(t *testing.T) {
@@ -129,7 +186,7 @@ func TestALookUpWaitsForAFlightNoLongerThanForADatabase(t *testing.T) {
 	all := newTenants(t, db, 1)
 	release := lock(t, d.OwnerURL)
 	var looking sync.WaitGroup
-	for range 4 * postgres.MaxAloft {
+	for range 4 * postgres.MostAloft {
 		looking.Go(func() {
 			_, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0])
 			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "did not answer in time") {

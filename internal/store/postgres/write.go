@@ -98,13 +98,32 @@ func (t *tx) finish(err error) error {
 		return t.caller.Err()
 	}
 	t.queueTouches()
-	if t.flights == 0 && len(t.queue) == 1 {
-		return nil // nothing was done
+	if t.flights == 0 {
+		return t.sendWhole()
 	}
-	answer, err := t.send(commit)
+	return t.committed(t.send(commit))
+}
+
+// committed judges the answer to a commit.
+func (t *tx) committed(answer result, err error) error {
 	if err == nil && answer.tag != "COMMIT" {
 		err = fmt.Errorf("%w: the transaction was taken back", store.ErrUnavailable)
 	}
+	return err
+}
+
+// sendWhole sends what is queued where nothing was sent yet. One flight is a transaction by
+// itself, unless there are savepoints in it.
+func (t *tx) sendWhole() error {
+	work := t.queue[1:]
+	switch {
+	case len(work) == 0:
+		return nil // nothing was done
+	case slices.ContainsFunc(work, func(s statement) bool { return s.text == savepoint.text }):
+		return t.committed(t.send(commit))
+	}
+	t.queue = work[:len(work)-1]
+	_, err := t.send(work[len(work)-1])
 	return err
 }
 

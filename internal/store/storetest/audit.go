@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"iter"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -57,7 +58,11 @@ func (c *chain) events(organization uuid.UUID, n int) []store.AuditRecord {
 // append writes records and the head they lead to.
 func (f *fixture) append(c *chain, records []store.AuditRecord) {
 	f.Helper()
-	f.write(func(tx store.Tx) error { return tx.AppendAudit(records, c.head()) })
+	written := slices.Clone(records)
+	for i, r := range written {
+		written[i].Index = store.IndexOf(r.Body)
+	}
+	f.write(func(tx store.Tx) error { return tx.AppendAudit(written, c.head()) })
 }
 
 // collect reads a sequence to its end.
