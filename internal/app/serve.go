@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -103,6 +104,11 @@ func (a *App) secure(listener net.Listener) (net.Listener, error) {
 	}), nil
 }
 
+// collectAfter is by how many percent of what is in use memory may grow until it is
+// collected. Who has outgrown one machine has 30 MB more for a twelfth of the CPU; the
+// embedded database keeps Go's default of 100, for small machines.
+const collectAfter = 300
+
 // Run opens the service, serves until the context ends, and closes it.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := c.Validate(true); err != nil {
@@ -110,6 +116,9 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	// One processor would leave requests waiting for each fsync of the audit log.
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
+	if isPostgres(c.DatabaseURL) && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAfter)
+	}
 	a, err := open(ctx, c, "serve", log, 0)
 	if err != nil {
 		return err

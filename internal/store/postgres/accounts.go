@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,29 +53,37 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (found store.KeyHold
 	return one(answer, scanKeyHolder)
 }
 
-// KeyAndCredential implements store.Accounts. The record's fields are hash, keyColumns,
-// accountColumns, credentialColumns and sealed, in their order.
+// KeyAndCredential implements store.Accounts.
 func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
 	if db.observe != nil {
 		defer db.observed("key_and_credential", time.Now(), &err)
 	}
-	fields, err := db.keyWithCredential(ctx, hash, credential)
+	record, err := db.keyAccountCredential(ctx, hash, credential)
 	if err != nil {
 		return holder, nil, err
 	}
-	if fields == nil {
+	if record == nil {
 		return holder, nil, store.ErrNotFound
 	}
-	r := row{values: fields}
-	holder = scanKeyHolder(&r)
-	if !r.skipNull() {
-		c := scanSealedCredential(&r)
-		found = &c
+	return scanKeyAccountCredential(&row{values: record})
+}
+
+// scanKeyAccountCredential reads three rows as they are in their tables, the last of which
+// may be null. What a table begins with are hash and keyColumns, accountColumns, and
+// credentialColumns and sealed, with what leases need in the middle.
+func scanKeyAccountCredential(r *row) (holder store.KeyHolder, found *store.SealedCredential, err error) {
+	key, account, credential := row{values: r.record()}, row{values: r.record()}, r.record()
+	holder = store.KeyHolder{Hash: key.hash(), Key: scanKey(&key), Account: scanAccount(&account)}
+	if err := cmp.Or(r.err, key.err, account.err); err != nil || credential == nil {
+		return holder, nil, err
 	}
-	if r.err != nil {
-		return store.KeyHolder{}, nil, r.err
+	const leasesFrom, leasesTo = 26, 31
+	if len(credential) < leasesTo {
+		return store.KeyHolder{}, nil, errRecord
 	}
-	return holder, found, nil
+	c := row{values: slices.Delete(credential, leasesFrom, leasesTo)}
+	sealed := scanSealedCredential(&c)
+	return holder, &sealed, c.err
 }
 
 // accountByID finds what an organization sees: its own accounts and the system ones.

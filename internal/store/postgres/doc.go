@@ -20,11 +20,11 @@
 // state, so that any pooler in transaction mode may stand between (PgBouncer learnt named
 // statements in 1.21; Debian's is older). What that costs is planning each statement anew;
 // the two of a secrets read are functions, which the server plans once a connection, and
-// the first answers with one record in place of sixty columns.
+// the first answers with whole rows in place of sixty columns.
 //
-// The look-ups of many readers at once share flights ([together]): each stays a statement of
-// its own, for its own key and organization, but the round trip, the transaction and the
-// reading of the text are paid once. Whoever asks is answered by a flight that left later.
+// The look-ups of many readers at once share flights ([together]): each stays a call of its
+// own, for its own key and organization, but the round trip, the transaction and the planning
+// are paid once. Whoever asks is answered by a flight that left later.
 //
 // # Row-level security
 //

@@ -18,6 +18,18 @@ func SealedTables() (tables []string) {
 	return tables
 }
 
+// WholeRows are the columns of the tables whose rows key_account_credential answers, as they
+// are read, with those that are left out.
+func WholeRows() map[string]string {
+	before, after, _ := strings.Cut(credentialColumns, "c.health_state")
+	return map[string]string{
+		"api_keys":         "k.hash, " + keyColumns,
+		"service_accounts": accountColumns,
+		"credentials": before + "c.renew_fence, c.leased_until, c.claimed_until, c.check_claimed_until, c.rotate_claimed_until, c.health_state" +
+			after + ", c.sealed",
+	}
+}
+
 // Alive is alive.
 var Alive = alive
 

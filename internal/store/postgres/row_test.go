@@ -3,9 +3,12 @@ package postgres_test
 import (
 	"bytes"
 	"encoding/binary"
+	"regexp"
+	"strings"
 	"testing"
 
 	"strongroom/internal/store/postgres"
+	"strongroom/internal/store/postgres/postgrestest"
 )
 
 // encodeRecord is decodeRecord's other way.
@@ -20,6 +23,20 @@ func encodeRecord(fields [][]byte) []byte {
 		out = append(binary.BigEndian.AppendUint32(out, uint32(len(f))), f...)
 	}
 	return out
+}
+
+// TestWholeRowsAreReadInTheOrderOfTheirColumns holds the tables to what scanning takes for
+// granted; columns that were added later come behind.
+func TestWholeRowsAreReadInTheOrderOfTheirColumns(t *testing.T) {
+	cluster := postgrestest.New(t)
+	d := cluster.Database(t)
+	for table, columns := range postgres.WholeRows() {
+		want := regexp.MustCompile(`\b[kac]\.|\s`).ReplaceAllString(columns, "")
+		got := cluster.Server.Query(t, d.Name, "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'strongroom."+table+"'::regclass AND attnum > 0")
+		if got != want && !strings.HasPrefix(got, want+",") {
+			t.Errorf("%s has %s; read are %s", table, got, want)
+		}
+	}
 }
 
 func TestDecodeRecord(t *testing.T) {

@@ -44,9 +44,9 @@ type lookUp struct {
 	answered chan struct{}
 }
 
-// keyWithCredential looks up a key, its account and a credential in a flight that it shares,
-// and returns the fields of key_with_credential's record; nil: there is no such key.
-func (db *DB) keyWithCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) ([][]byte, error) {
+// keyAccountCredential looks up a key, its account and a credential in a flight that it shares,
+// and returns the three rows; nil: there is no such key.
+func (db *DB) keyAccountCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) ([][]byte, error) {
 	bounded, cancel := context.WithTimeout(ctx, db.patience)
 	defer cancel()
 	l := &lookUp{ctx: bounded, hash: hash, credential: credential, answered: make(chan struct{}, 1)}
@@ -135,7 +135,7 @@ var errFlight = errors.New("the database is damaged: look-ups are not answered o
 
 // answer sends one flight. No single caller's end ends it.
 func (db *DB) answer(batch []*lookUp) {
-	records, err := db.keysWithCredentials(context.Background(), batch)
+	records, err := db.keysAccountsCredentials(context.Background(), batch)
 	for i, l := range batch {
 		if l.err = err; err == nil {
 			l.record = records[i]
@@ -144,14 +144,14 @@ func (db *DB) answer(batch []*lookUp) {
 	}
 }
 
-// keysWithCredentials sends all look-ups as one statement. Each is a call of its own, which
+// keysAccountsCredentials sends all look-ups as one statement. Each is a call of its own, which
 // enters the key's organization and leaves it for the next.
-func (db *DB) keysWithCredentials(ctx context.Context, batch []*lookUp) ([][][]byte, error) {
+func (db *DB) keysAccountsCredentials(ctx context.Context, batch []*lookUp) ([][][]byte, error) {
 	hashes, credentials := make([][]byte, len(batch)), make([]uuid.UUID, len(batch))
 	for i, l := range batch {
 		hashes[i], credentials[i] = l.hash[:], l.credential
 	}
-	results, err := db.askAll(ctx, db.patience, []statement{sql(`SELECT asked.place, strongroom.key_with_credential(asked.hash, asked.id)
+	results, err := db.askAll(ctx, db.patience, []statement{sql(`SELECT asked.place, strongroom.key_account_credential(asked.hash, asked.id)
 		FROM unnest($1, $2) WITH ORDINALITY AS asked (hash, id, place)`, hashes, credentials)})
 	if err != nil {
 		return nil, err
