@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"strongroom"
@@ -22,8 +23,12 @@ var _ Recorder = (*Log)(nil)
 // retryAfter is what a client waits before it asks again.
 const retryAfter = 2 * time.Second
 
-// Unrecorded is the answer of an authority that could not put an act on record.
+// Unrecorded is the answer of an authority that could not put an act on record. Where the
+// database has gone, so has what was asked for, and the answer is store.Explain's.
 func Unrecorded(cause error) error {
+	if errors.Is(cause, store.ErrMoved) {
+		return store.Explain(cause, "Database")
+	}
 	return strongroom.Unavailable(strongroom.CodeAuditUnavailable,
 		"The audit log cannot be written, so nothing is given out; try again", retryAfter).Because(cause)
 }

@@ -139,8 +139,9 @@ func (s *Service) refuse(ctx context.Context, e strongroom.Event, cause error) e
 
 // unrecorded is the answer where the audit log cannot be written.
 func (s *Service) unrecorded(e strongroom.Event, err error) error {
-	s.Observe(e.Action, strongroom.OutcomeFailed, strongroom.CodeAuditUnavailable)
-	return audit.Unrecorded(err)
+	answer := audit.Unrecorded(err)
+	s.Observe(e.Action, strongroom.OutcomeFailed, strongroom.CodeOf(answer))
+	return answer
 }
 
 // keyRetryAfter is what a client waits before it asks again.

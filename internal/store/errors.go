@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a backend answers, wrapped with the driver's own error for the log. A backend
 // interprets its driver's errors in one function.
@@ -24,4 +27,6 @@ var (
 	// Nothing was written, unless the failure came with the commit itself: then
 	// nobody knows, and what was asked for must be read again.
 	ErrUnavailable = errors.New("database unavailable")
+	// ErrMoved is an ErrUnavailable: the database is not any more where it was opened.
+	ErrMoved = fmt.Errorf("%w", ErrUnavailable)
 )

@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
@@ -56,9 +58,10 @@ var keyAndCredential = `SELECT k.hash, ` + keyColumns + `, ` + accountColumns + 
 	LEFT JOIN credentials c ON c.id = ? AND c.organization_id = a.organization_id AND c.deleted_at IS NULL
 	WHERE k.hash = ?`
 
-// KeyAndCredential implements store.Accounts.
+// KeyAndCredential implements store.Accounts. What a known key asks for goes on record; of an
+// unknown one nothing does, so that the file is looked at here.
 func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uuid.UUID) (holder store.KeyHolder, found *store.SealedCredential, err error) {
-	holder, err = read(ctx, db, "key_and_credential", func(c *sqlite.Conn) (store.KeyHolder, error) {
+	holder, err = readRecorded(ctx, db, "key_and_credential", func(c *sqlite.Conn) (store.KeyHolder, error) {
 		return one(c, keyAndCredential, func(p *params) { p.uuid(credential); p.blob(hash[:]) },
 			func(r *row) store.KeyHolder {
 				h := store.KeyHolder{Hash: r.hash(), Key: scanKey(r), Account: scanAccount(r)}
@@ -68,6 +71,9 @@ func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uu
 				return h
 			})
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = cmp.Or(db.file.present(), err)
+	}
 	if err != nil {
 		return store.KeyHolder{}, nil, err
 	}

@@ -83,13 +83,8 @@ func (f *file) opened() error {
 	return f.intact()
 }
 
-// present returns an ErrUnavailable where another file, or none, stands at the path.
-func (f *file) present() error {
-	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.main) {
-		return f.gone("database")
-	}
-	return nil
-}
+// present returns an ErrMoved where another file, or none, stands at the path.
+func (f *file) present() error { return f.stands(store.ErrMoved) }
 
 // intact is present for the write-ahead log as well: what is committed lives there
 // until a checkpoint.
@@ -97,13 +92,33 @@ func (f *file) intact() error {
 	if err := f.present(); err != nil {
 		return err
 	}
-	if info, err := os.Stat(f.logPath); err != nil || !os.SameFile(info, f.log) {
-		return f.gone("write-ahead log of the database")
+	return f.logStands()
+}
+
+// kept is intact for what was committed just now. It has gone with the file, and nobody is
+// to take that for a database that was not there.
+func (f *file) kept() error {
+	if err := f.stands(store.ErrUnavailable); err != nil {
+		return err
+	}
+	return f.logStands()
+}
+
+func (f *file) stands(moved error) error {
+	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.main) {
+		return f.gone(moved, "database")
 	}
 	return nil
 }
 
-func (f *file) gone(what string) error {
+func (f *file) logStands() error {
+	if info, err := os.Stat(f.logPath); err != nil || !os.SameFile(info, f.log) {
+		return f.gone(store.ErrUnavailable, "write-ahead log of the database")
+	}
+	return nil
+}
+
+func (f *file) gone(as error, what string) error {
 	return fmt.Errorf("%w: the %s %s was moved, removed or replaced while it was open: put the same file back, or restart to use what is there now",
-		store.ErrUnavailable, what, f.path)
+		as, what, f.path)
 }

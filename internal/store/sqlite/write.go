@@ -81,7 +81,7 @@ func (db *DB) transact(ctx context.Context, c *sqlite.Conn, fn func(*tx) error) 
 	}
 	// The file may have been moved since it was looked at. Then what was committed is
 	// in a file that nobody will open, and must not be acknowledged.
-	return db.file.intact()
+	return db.file.kept()
 }
 
 // begin starts a transaction that writes.
