@@ -58,10 +58,11 @@ func startBoth(ctx context.Context, dir string, stock stocked) (ours, floor *ser
 	return ours, floor, err
 }
 
-// build builds the service into the directory.
+// build builds the service into the directory, as make build does.
 func build(ctx context.Context, dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "strongroom")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "strongroom/cmd/strongroom")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "strongroom/cmd/strongroom")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("the service does not build: %w", err)
