@@ -120,7 +120,7 @@ type Renewal struct {
 
 // LastUsedPrecision is how far LastUsedAt may lag behind the last read. The audit
 // log has every read exactly; the metadata need not cost a write each time.
-const LastUsedPrecision = time.Minute
+const LastUsedPrecision = 15 * time.Minute
 
 // Page is a part of a list. Limit is 1 or more, Offset 0 or more.
 type Page struct {

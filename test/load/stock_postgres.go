@@ -52,6 +52,10 @@ func stockPostgres(ctx context.Context, a *app.App, ownerURL string, organizatio
 	return s, multiply(ctx, a, ownerURL, s, homes)
 }
 
+// lastUsed is when a credential was used that is used all the time: as long ago as any other
+// time within strongroom.LastUsedPrecision, after which a read notes it again.
+var lastUsed = fmt.Sprintf("now() - random() * interval '%d seconds'", int(strongroom.LastUsedPrecision.Seconds()))
+
 // multiply copies the first credential of each organization.
 func multiply(ctx context.Context, a *app.App, ownerURL string, s stocked, homes []uuid.UUID) error {
 	conn, err := pgx.Connect(ctx, ownerURL)
@@ -81,22 +85,18 @@ func multiply(ctx context.Context, a *app.App, ownerURL string, s stocked, homes
 	}
 	values := slices.Clone(columns)
 	for i, c := range columns {
-		if slices.Contains([]string{"id", "name", "sealed"}, c) {
+		switch c {
+		case "id", "name", "sealed":
 			values[i] = "sown." + c
-		} else {
+		case "last_used_at":
+			values[i] = lastUsed
+		default:
 			values[i] = "template." + c
 		}
 	}
-	for _, statement := range []string{
-		`INSERT INTO strongroom.credentials (` + strings.Join(columns, ", ") + `) SELECT ` + strings.Join(values, ", ") + `
-			FROM sown JOIN strongroom.credentials template ON template.id = sown.template`,
-		`VACUUM (ANALYZE) strongroom.credentials`,
-	} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = conn.Exec(ctx, `INSERT INTO strongroom.credentials (`+strings.Join(columns, ", ")+`) SELECT `+strings.Join(values, ", ")+`
+		FROM sown JOIN strongroom.credentials template ON template.id = sown.template`)
+	return err
 }
 
 // sow seals what is to be copied in, several at once. No more rows come where one fails.
