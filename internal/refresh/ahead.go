@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,16 +65,24 @@ func (s *Service) shares(workers int) (all []share) {
 	return all
 }
 
-// claim claims for every provider what there is room for, another one first each time.
+// claim claims for every provider what there is room for, another one first each time. It asks
+// before whether there is anything: a claim holds up whatever else is to be recorded.
 func (a *ahead) claim(ctx context.Context, limit int) (claims []store.DueRenewal, more bool, err error) {
 	if len(a.providers) == 0 {
 		return nil, false, nil
 	}
 	now := a.Clock.Now()
+	waiting, err := a.Store.DueRenewals(ctx, now)
+	if err != nil || len(waiting) == 0 {
+		return nil, false, err
+	}
 	a.next++
 	err = a.Audit.Commit(ctx, func(tx store.Tx) ([]strongroom.Event, error) {
 		for i := range a.providers {
 			p := a.providers[(a.next+i)%len(a.providers)]
+			if !slices.Contains(waiting, p.provider) {
+				continue
+			}
 			room := min(p.limit-a.underWay(p.provider), limit-len(claims))
 			if room <= 0 {
 				more = true

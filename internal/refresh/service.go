@@ -44,9 +44,10 @@ type Sealer interface {
 	Open(ctx context.Context, b seal.Binding, sealed []byte) (secret.Value, error)
 }
 
-// Reader reads how it stands with a credential's renewal; store.Store has it.
+// Reader reads how it stands with a credential's renewal, and what is due; store.Store has it.
 type Reader interface {
 	RenewalState(ctx context.Context, organization, id uuid.UUID) (store.RenewalState, error)
+	DueRenewals(ctx context.Context, now time.Time) ([]string, error)
 }
 
 // DefaultTimeout bounds an exchange where Options do not.

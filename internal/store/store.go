@@ -43,6 +43,9 @@ type Credentials interface {
 	ListCredentials(ctx context.Context, organization uuid.UUID, f CredentialFilter) ([]strongroom.Credential, error)
 	// RenewalState returns a live credential and how it stands with its renewal.
 	RenewalState(ctx context.Context, organization, id uuid.UUID) (RenewalState, error)
+	// DueRenewals returns the providers, in order, of all organizations' live credentials
+	// whose renewal is due at now, claimed ones as well.
+	DueRenewals(ctx context.Context, now time.Time) ([]string, error)
 	// LocateCredential returns a credential of whichever organization, deleted or not.
 	// It is for the operator's command line alone.
 	LocateCredential(ctx context.Context, id uuid.UUID) (strongroom.Credential, error)

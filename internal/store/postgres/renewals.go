@@ -66,6 +66,15 @@ func (t *tx) EndRenewal(organization uuid.UUID, e store.RenewalEnd) error {
 	return t.staleIfThere(err, organization, sql(`SELECT FROM strongroom.credentials WHERE id = $1 AND organization_id = $2`, e.ID, organization))
 }
 
+// DueRenewals implements store.Credentials.
+func (db *DB) DueRenewals(ctx context.Context, now time.Time) ([]string, error) {
+	answer, err := db.lookUp(ctx, "due_renewals", sql(`SELECT provider FROM strongroom.due_renewals($1)`, now))
+	if err != nil {
+		return nil, err
+	}
+	return many(answer, (*row).text)
+}
+
 // ClaimRenewals implements store.Tx.
 func (t *tx) ClaimRenewals(now, until time.Time, provider string, limit int) ([]store.DueRenewal, error) {
 	answer, err := t.run(sql(`SELECT organization_id, id, provider FROM strongroom.claim_renewals($1, $2, $3, $4)`, now, until, provider, limit))

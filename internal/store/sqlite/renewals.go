@@ -82,6 +82,25 @@ func (t *tx) EndRenewal(organization uuid.UUID, e store.RenewalEnd) error {
 		func(p *params) { p.uuid(e.ID); p.uuid(organization) })
 }
 
+// dueRenewals goes from provider to provider, and looks at the longest due of each.
+const dueRenewals = `WITH RECURSIVE renewed (provider) AS (
+		SELECT min(provider) FROM credentials WHERE renew_at IS NOT NULL AND deleted_at IS NULL
+		UNION ALL
+		SELECT (SELECT min(provider) FROM credentials WHERE renew_at IS NOT NULL AND deleted_at IS NULL AND provider > renewed.provider)
+		FROM renewed WHERE renewed.provider IS NOT NULL
+	)
+	SELECT provider FROM renewed
+	WHERE provider IS NOT NULL AND EXISTS (
+		SELECT 1 FROM credentials c WHERE c.provider = renewed.provider AND c.renew_at <= ? AND c.deleted_at IS NULL)
+	ORDER BY provider`
+
+// DueRenewals implements store.Credentials.
+func (db *DB) DueRenewals(ctx context.Context, now time.Time) ([]string, error) {
+	return readLong(ctx, db, "due_renewals", func(c *sqlite.Conn) ([]string, error) {
+		return many(c, dueRenewals, func(p *params) { p.time(now) }, (*row).text)
+	})
+}
+
 // ClaimRenewals implements store.Tx. There is one writer, so that what was found due is
 // still unclaimed when it is claimed.
 func (t *tx) ClaimRenewals(now, until time.Time, provider string, limit int) ([]store.DueRenewal, error) {

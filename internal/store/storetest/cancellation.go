@@ -100,6 +100,7 @@ func calls(s store.Store) map[string]func(ctx context.Context) error {
 			return err
 		},
 		"RenewalState":     func(ctx context.Context) error { _, err := s.RenewalState(ctx, id, id); return err },
+		"DueRenewals":      func(ctx context.Context) error { _, err := s.DueRenewals(ctx, at(1)); return err },
 		"OAuthClient":      func(ctx context.Context) error { _, err := s.OAuthClient(ctx, id, "google"); return err },
 		"ListOAuthClients": func(ctx context.Context) error { _, err := s.ListOAuthClients(ctx, id); return err },
 		"OAuthFlow":        func(ctx context.Context) error { _, err := s.OAuthFlow(ctx, [32]byte{}); return err },

@@ -206,6 +206,27 @@ func testDueRenewals(t *testing.T, create func(t *testing.T) Opener) {
 			f.write(func(tx store.Tx) error { return tx.DeleteCredential(organization, deleted.ID, at(1), uuid.New()) })
 			f.equal(claim(f, at(1), "google", 10), named())
 		},
+		"the providers are those of what is due, each once and in order, claimed or not": func(f *fixture) {
+			at1 := func(provider string) func(*store.SealedCredential) {
+				return func(c *store.SealedCredential) { renewable(at(1))(c); c.Provider = provider }
+			}
+			due := func(now time.Time) []string {
+				f.Helper()
+				providers, err := f.DueRenewals(f.Context(), now)
+				f.must(err)
+				return providers
+			}
+			f.equal(len(due(at(1))), 0)
+			f.credential(f.organization(), at1("slack"))
+			f.credential(f.organization(), at1("google"))
+			f.credential(f.organization(), at1("google"))
+			f.credential(f.organization(), renewable(at(2)), func(c *store.SealedCredential) { c.Provider = "hubspot" })
+			f.remove(f.credential(f.organization(), at1("asana")))
+			f.credential(f.organization(), func(c *store.SealedCredential) { c.Provider = "box" })
+			f.equal(len(claim(f, at(1), "slack", 10)), 1)
+			f.equal(due(at(1)), []string{"google", "slack"})
+			f.equal(due(at(2)), []string{"google", "hubspot", "slack"})
+		},
 		"the longest due come first, of every organization, no more than asked for, and once": func(f *fixture) {
 			third, first, second := f.credential(f.organization(), renewable(at(3))), f.credential(f.organization(), renewable(at(1))), f.credential(f.organization(), renewable(at(2)))
 			f.equal(claim(f, at(3), "google", 2), named(first, second))

@@ -39,3 +39,47 @@ BEGIN
   RETURN answer;
 END
 $$;
+
+-- A claim names providers that it leaves out. Where what is due is theirs, to go through it
+-- in order of time would go through all of it: the due ones of each provider are found apart.
+CREATE INDEX credentials_check_due_by_provider ON strongroom.credentials (provider, check_at) WHERE check_at IS NOT NULL AND deleted_at IS NULL;
+DROP INDEX strongroom.credentials_check_due;
+
+CREATE OR REPLACE FUNCTION strongroom.claim_checks(due_at timestamptz, claimed timestamptz, most bigint, but text[])
+RETURNS TABLE (organization_id uuid, id uuid, provider text) LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  WITH RECURSIVE tested AS (
+    (SELECT c.provider FROM strongroom.credentials c WHERE c.check_at IS NOT NULL AND c.deleted_at IS NULL ORDER BY c.provider LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.provider FROM strongroom.credentials c
+      WHERE c.check_at IS NOT NULL AND c.deleted_at IS NULL AND c.provider > t.provider ORDER BY c.provider LIMIT 1)
+    FROM tested t WHERE t.provider IS NOT NULL
+  ), due AS MATERIALIZED (
+    SELECT d.id, d.check_at FROM tested t CROSS JOIN LATERAL (
+      SELECT c.id, c.check_at FROM strongroom.credentials c
+      WHERE c.provider = t.provider AND c.check_at <= due_at AND c.deleted_at IS NULL
+        AND (c.check_claimed_until IS NULL OR c.check_claimed_until <= due_at)
+      ORDER BY c.check_at LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ) d
+    WHERE t.provider IS NOT NULL AND t.provider <> ALL (but) ORDER BY d.check_at LIMIT most
+  ), taken AS (
+    UPDATE strongroom.credentials c SET check_claimed_until = claimed FROM due WHERE c.id = due.id
+    RETURNING c.organization_id, c.id, c.provider, due.check_at
+  )
+  SELECT taken.organization_id, taken.id, taken.provider FROM taken ORDER BY taken.check_at
+$$;
+
+-- Whose tokens are to be renewed, so that a claim asks for no others.
+CREATE FUNCTION strongroom.due_renewals(due_at timestamptz) RETURNS TABLE (provider text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  WITH RECURSIVE renewed AS (
+    (SELECT c.provider FROM strongroom.credentials c WHERE c.renew_at IS NOT NULL AND c.deleted_at IS NULL ORDER BY c.provider LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.provider FROM strongroom.credentials c
+      WHERE c.renew_at IS NOT NULL AND c.deleted_at IS NULL AND c.provider > r.provider ORDER BY c.provider LIMIT 1)
+    FROM renewed r WHERE r.provider IS NOT NULL
+  )
+  SELECT r.provider FROM renewed r
+  WHERE r.provider IS NOT NULL AND EXISTS (
+    SELECT FROM strongroom.credentials c WHERE c.provider = r.provider AND c.renew_at <= due_at AND c.deleted_at IS NULL)
+  ORDER BY r.provider
+$$;
