@@ -49,7 +49,7 @@ DROP INDEX strongroom.credentials_check_due;
 
 CREATE OR REPLACE FUNCTION strongroom.claim_checks(due_at timestamptz, claimed timestamptz, most bigint, but text[])
 RETURNS TABLE (organization_id uuid, id uuid, provider text) LANGUAGE sql SECURITY DEFINER SET search_path = ''
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
   WITH RECURSIVE tested AS (
     (SELECT c.provider FROM strongroom.credentials c WHERE c.check_at IS NOT NULL AND c.deleted_at IS NULL ORDER BY c.provider LIMIT 1)
     UNION ALL
@@ -72,11 +72,11 @@ SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET j
 $$;
 
 ALTER FUNCTION strongroom.claim_renewals(timestamptz, timestamptz, text, bigint)
-  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off;
+  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
 ALTER FUNCTION strongroom.claim_rotation_starts(timestamptz, timestamptz, bigint)
-  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off;
+  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
 ALTER FUNCTION strongroom.claim_rotations(timestamptz, timestamptz, bigint)
-  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off;
+  SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off;
 
 -- Whose tokens are to be renewed, so that a claim asks for no others.
 CREATE FUNCTION strongroom.due_renewals(due_at timestamptz) RETURNS TABLE (provider text)
