@@ -36,7 +36,7 @@ func TestNoSecretReachesPostgres(t *testing.T) {
 	s.wantWritten(t, "the output of the process", []byte(p.Output.String()), s.last, "listening")
 	s.wantExportClean(t, app.Config{DatabaseURL: database.URL}, "credential.read", "credential.create", "api_key.create", s.ids["password"])
 	// What the server was told: every statement, and what it was run with.
-	s.wantWritten(t, "the server's log", []byte(server.Log(t)), "strongroom.key_with_credential($1, $2)", "INSERT INTO strongroom.credentials", "parameters: $1 = ")
+	s.wantWritten(t, "the server's log", []byte(server.Log(t)), "strongroom.key_account_credential(", "INSERT INTO strongroom.credentials", "parameters: $1 = ")
 	server.Exec(t, "", "checkpoint")
 	s.wantTreeClean(t, server.Query(t, "", "show data_directory"))
 }
