@@ -197,7 +197,7 @@ type Tx interface {
 	// CreateSigningKey inserts a key. ErrDuplicate, ErrOtherRoot.
 	CreateSigningKey(k SigningKey) error
 
-	// AppendAudit adds records to the end of one chain and moves its head. ErrDuplicate:
+	// AppendAudit adds records to the end of the head's chain and moves the head. ErrDuplicate:
 	// another took a sequence.
 	AppendAudit(records []AuditRecord, head AuditHead) error
 	// AuditHead returns a chain's head. ErrNotFound: the chain has none yet.

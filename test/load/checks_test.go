@@ -35,8 +35,8 @@ const (
 
 // BenchmarkScheduledChecks tests 10,000 credentials that are due at once, in the real binary,
 // while some of them are read; and then reads for a while without. Tests are begun at the
-// service's own pace, so that it takes half an hour; -checks makes it shorter. Its figures: the most memory,
-// and how slow a read is meanwhile as a ratio to one after.
+// service's own pace, so that it takes half an hour; -checks makes it shorter. Its figures:
+// the most memory, and how slow a read is meanwhile as a ratio to one after.
 func BenchmarkScheduledChecks(b *testing.B) {
 	for b.Loop() {
 		api := startSlowAPI(b)

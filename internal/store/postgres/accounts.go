@@ -74,16 +74,25 @@ func (db *DB) KeyAndCredential(ctx context.Context, hash [32]byte, credential uu
 func scanKeyAccountCredential(r *row) (holder store.KeyHolder, found *store.SealedCredential, err error) {
 	key, account, credential := row{values: r.record()}, row{values: r.record()}, r.record()
 	holder = store.KeyHolder{Hash: key.hash(), Key: scanKey(&key), Account: scanAccount(&account)}
-	if err := cmp.Or(r.err, key.err, account.err); err != nil || credential == nil {
-		return holder, nil, err
+	err = cmp.Or(r.err, key.err, account.err)
+	if err == nil && credential != nil {
+		found, err = scanWholeCredential(credential)
 	}
+	if err != nil {
+		return store.KeyHolder{}, nil, err
+	}
+	return holder, found, nil
+}
+
+// scanWholeCredential leaves out what stands before health_state and is of leases and claims.
+func scanWholeCredential(fields [][]byte) (*store.SealedCredential, error) {
 	const leasesFrom, leasesTo = 26, 31
-	if len(credential) < leasesTo {
-		return store.KeyHolder{}, nil, errRecord
+	if len(fields) < leasesTo {
+		return nil, errRecord
 	}
-	c := row{values: slices.Delete(credential, leasesFrom, leasesTo)}
-	sealed := scanSealedCredential(&c)
-	return holder, &sealed, c.err
+	r := row{values: slices.Delete(fields, leasesFrom, leasesTo)}
+	c := scanSealedCredential(&r)
+	return &c, r.err
 }
 
 // accountByID finds what an organization sees: its own accounts and the system ones.

@@ -67,12 +67,17 @@ func TestABinaryOneReleaseOlderWorksBesideTheNewerSchema(t *testing.T) {
 	d := cluster.Database(t)
 	running := open(t, postgres.Options{URL: d.URL})
 	t.Cleanup(func() { _ = running.Close() })
+	before := newTenants(t, running, 1)
+	before.look(t, running) // PostgreSQL has planned it for the tables as they are
 	if _, err := postgres.MigrateWith(t.Context(), options(cluster, d), addition); err != nil {
 		t.Fatal(err)
 	}
+	before.look(t, running)
 	started := open(t, postgres.Options{URL: d.URL})
 	t.Cleanup(func() { _ = started.Close() })
 	for _, db := range []*postgres.DB{running, started} {
+		before.look(t, db)
+		newTenants(t, db, 1).look(t, db)
 		organization, hash := furnish(t, db)
 		if _, err := db.KeyByHash(t.Context(), hash); err != nil {
 			t.Error(err)

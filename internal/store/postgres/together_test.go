@@ -34,6 +34,14 @@ func newTenants(t *testing.T, db store.Store, n int) (all tenants) {
 	return all
 }
 
+// look makes the first tenant's look-up.
+func (all tenants) look(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	if _, found, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil || found == nil {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
 // lock takes the keys away from everybody until release is called.
 func lock(t *testing.T, ownerURL string) (release func()) {
 	t.Helper()
@@ -134,19 +142,12 @@ func TestLookUpsDoNotWaitForAFlightThatIsLate(t *testing.T) {
 	release := lock(t, d.OwnerURL)
 	db.SetLateAfter(time.Millisecond)
 	var looking sync.WaitGroup
+	look := func() { looking.Go(func() { all.look(t, db) }) }
 	for i := range postgres.MostAloft {
-		looking.Go(func() {
-			if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
-				t.Error(err)
-			}
-		})
+		look()
 		until(t, "each is sent, though those before have not returned", func() bool { return held(t, cluster) == strconv.Itoa(i+1) })
 	}
-	looking.Go(func() {
-		if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
-			t.Error(err)
-		}
-	})
+	look()
 	until(t, "there are no more flights than that", func() bool { return db.Waiting() == 1 })
 	release()
 	looking.Wait()
@@ -161,13 +162,7 @@ func TestWhoFillsAFlightWaitsForNone(t *testing.T) {
 	release := lock(t, d.OwnerURL)
 	db.SetLateAfter(time.Hour)
 	var looking sync.WaitGroup
-	look := func() {
-		looking.Go(func() {
-			if _, _, err := db.KeyAndCredential(t.Context(), all.hashes[0], all.ids[0]); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	look := func() { looking.Go(func() { all.look(t, db) }) }
 	look()
 	until(t, "one is sent", func() bool { return held(t, cluster) == "1" })
 	for range postgres.FullFlight {
