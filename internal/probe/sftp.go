@@ -174,8 +174,9 @@ func (t *sshTest) run(ctx context.Context, do func(*sftp.Client) error) error {
 	defer watch(ctx, t.conn, sftpGrace)()
 	client, err := sftp.NewClient(conn, sftp.UseConcurrentReads(false))
 	if err != nil {
-		return cmp.Or(t.lost(ctx), t.fail(CodeProtocol, t.server()+" let the user in, but SFTP cannot be started; check that the account may use SFTP, and that its shell prints nothing"))
+		return cmp.Or(t.lost(ctx, err), t.fail(CodeProtocol, t.server()+" let the user in, but SFTP cannot be started; check that the account may use SFTP, and that its shell prints nothing"))
 	}
+	t.client = client
 	err = do(client)
 	if _, explained := errors.AsType[*Failure](err); err == nil || explained {
 		return err
@@ -183,7 +184,7 @@ func (t *sshTest) run(ctx context.Context, do func(*sftp.Client) error) error {
 	if SFTPRefused(err) && ctx.Err() == nil {
 		return err
 	}
-	return cmp.Or(t.lost(ctx), err)
+	return cmp.Or(t.lost(ctx, err), err)
 }
 
 // details tells what was learnt of the host key; keep, the line by which to know it again,

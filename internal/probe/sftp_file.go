@@ -73,22 +73,38 @@ func (t *sshTest) explain(ctx context.Context, err error, otherwise string) erro
 	case statusOf(err) == statusWriteProtect:
 		return t.fail(CodePermission, t.server()+" lets nobody write there: the file system is read-only")
 	case !SFTPRefused(err):
-		return cmp.Or(t.lost(ctx), t.fail(CodeProtocol, t.server()+" sent an SFTP message that cannot be read"))
+		return cmp.Or(t.lost(ctx, err), t.fail(CodeProtocol, t.server()+" sent an SFTP message that cannot be read"))
 	}
 	return t.fail(CodePermission, t.server()+" "+otherwise)
 }
 
-// lost says why there is no connection any more; nil where there is.
-func (t *sshTest) lost(ctx context.Context) error {
+// lost says why there is no connection any more that err can have come over; nil where there
+// is.
+func (t *sshTest) lost(ctx context.Context, err error) error {
 	switch broken := t.conn.broken(); {
 	case ctx.Err() != nil:
 		return t.timeout(ctx)
 	case errors.Is(broken, errTooMuch):
 		return t.fail(CodeProtocol, t.server()+" sent more than is read of it")
-	case broken != nil:
+	case broken != nil || t.hungUp(err):
 		return t.fail(CodeProtocol, t.server()+" let the user in and then ended the connection; check that the account may use SFTP, and the rights to its home folder")
 	}
 	return nil
+}
+
+// hungUp tells whether err is of a session that the server has ended. That is known before
+// the end of the connection is, which need not follow.
+func (t *sshTest) hungUp(err error) bool {
+	if t.client == nil || !errors.Is(err, sftp.ErrSSHFxConnectionLost) && !errors.Is(err, io.EOF) {
+		return false
+	}
+	// The end of a file is an io.EOF, too; only a session that is over refuses to go on.
+	if _, err = t.client.Getwd(); err == nil || SFTPRefused(err) {
+		return false
+	}
+	// The driver has ended: what it waits for is why.
+	why := t.client.Wait()
+	return errors.Is(why, io.EOF) || errors.Is(why, io.ErrUnexpectedEOF)
 }
 
 // testFile is the file of one test.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
 	"strongroom/internal/outbound"
@@ -35,6 +36,8 @@ type sshTest struct {
 	found ssh.PublicKey
 	// conn is the last connection.
 	conn *boundedConn
+	// client speaks SFTP over it; nil before it does.
+	client *sftp.Client
 }
 
 // server names the server in a sentence.

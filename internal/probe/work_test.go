@@ -62,20 +62,24 @@ func TestWorkOverSFTP(t *testing.T) {
 
 func TestWorkOverSFTPThatTheConnectionDoesNotOutlive(t *testing.T) {
 	t.Parallel()
-	hangUp := script{sftp: func(c ssh.Channel) {
+	begin := func(c ssh.Channel) {
 		_, _ = c.Read(make([]byte, 1024))
-		_, _ = c.Write(message(2, 0, 0, 0, 3))
+		_, _ = c.Write(message(messageVersion, 0, 0, 0, 3))
 		_, _ = c.Read(make([]byte, 1024))
-	}, end: true}
+	}
+	hangUp := script{sftp: begin, end: true}
+	breakOff := func(c ssh.Channel) { begin(c); _, _ = c.Write(status(0, 0)[:7]) }
 	for name, c := range map[string]struct {
 		script script
 		expire bool
 		code   probe.Code
 		says   string
 	}{
-		"as the server hangs up":  {hangUp, false, probe.CodeProtocol, "ended the connection"},
-		"as the time is over":     {answering(func(uint32) []byte { return nil }), true, probe.CodeTimeout, "while the user's files were read or written"},
-		"as an answer is garbage": {answering(func(uint32) []byte { return make([]byte, 64<<10) }), false, "", "Connected"},
+		"as the server hangs up":              {hangUp, false, probe.CodeProtocol, "ended the connection"},
+		"as the server ends SFTP alone":       {script{sftp: begin}, false, probe.CodeProtocol, "ended the connection"},
+		"as the server ends within an answer": {script{sftp: breakOff}, false, probe.CodeProtocol, "ended the connection"},
+		"as the time is over":                 {answering(func(uint32) []byte { return nil }), true, probe.CodeTimeout, "while the user's files were read or written"},
+		"as an answer is garbage":             {answering(func(uint32) []byte { return make([]byte, 64<<10) }), false, "", "Connected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
