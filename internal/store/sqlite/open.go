@@ -114,6 +114,12 @@ func (db *DB) prepare(ctx context.Context, c *sqlite.Conn) error {
 
 // connect opens a connection. It never waits for a lock by itself: patiently does,
 // and honours the context.
+//
+// The driver's SetDefensive must not be called. It leaves out the last argument of
+// sqlite3_db_config, a place for an answer, so that a 1 is written wherever what happens to
+// be in memory there points to; most often to the piece that the heap gives out next, and
+// with it into what another connection has just bound. No statement is anybody's but ours,
+// so that there is nothing for it to defend from.
 func (db *DB) connect(ctx context.Context) (*sqlite.Conn, error) {
 	flags := sqlite.OpenReadWrite
 	if db.readOnly {
@@ -124,7 +130,6 @@ func (db *DB) connect(ctx context.Context) (*sqlite.Conn, error) {
 		return nil, err
 	}
 	c.SetBusyTimeout(0)
-	err = c.SetDefensive(true)
 	for _, setting := range settings {
 		if err == nil {
 			err = db.execute(ctx, c, setting)
