@@ -262,12 +262,7 @@ func (b *board) state() string {
 				fmt.Fprintln(&out, encode(b.t, c))
 				if !deleted {
 					sealed, err := b.App.Store.SealedCredential(ctx, o, c.ID)
-					if err != nil {
-						b.t.Fatalf("credential %s is listed and not read: %v; asked again: %s", c.ID, err, b.askAgain(func(s store.Store) error {
-							_, err := s.SealedCredential(ctx, o, c.ID)
-							return err
-						}))
-					}
+					fail(err)
 					fmt.Fprintf(&out, "%x\n", sealed.Sealed)
 				}
 			}
@@ -276,29 +271,11 @@ func (b *board) state() string {
 		fail(err)
 		for _, a := range accounts {
 			keys, err := b.App.Store.ListAPIKeys(ctx, o, a.ID, page)
-			if err != nil {
-				b.t.Fatalf("account %s is listed and not found: %v; asked again: %s", a.ID, err, b.askAgain(func(s store.Store) error {
-					_, err := s.ListAPIKeys(ctx, o, a.ID, page)
-					return err
-				}))
-			}
+			fail(err)
 			fmt.Fprintln(&out, encode(b.t, a), encode(b.t, keys))
 		}
 	}
 	return out.String()
-}
-
-// askAgain tells what a question that should have an answer gets the next time, and through
-// a connection of its own: whether a row is missed for a moment, by one connection, or is not
-// there.
-func (b *board) askAgain(ask func(store.Store) error) string {
-	next := ask(b.App.Store)
-	fresh, err := app.OpenStore(context.Background(), b.App.Config)
-	if err != nil {
-		return fmt.Sprintf("%v; no new connection: %v", next, err)
-	}
-	defer fresh.Close()
-	return fmt.Sprintf("%v; through a new connection: %v", next, ask(fresh))
 }
 
 func TestWhoMayDoWhat(t *testing.T) { onEither(t, connectable, whoMayDoWhat) }
