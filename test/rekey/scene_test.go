@@ -31,7 +31,8 @@ type scene struct {
 	// arguments configure a process that has the database's root key.
 	arguments []string
 	server    *apptest.Process
-	key       map[uuid.UUID]string
+	// keys has an API key of each organization, by its UUID. Traffic goes on while organizations are made.
+	keys sync.Map
 }
 
 // overBoth runs a test over each kind of database.
@@ -45,7 +46,7 @@ func overBoth(t *testing.T, test func(s *scene)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := &scene{T: t, dir: dir, jwtSecret: apptest.Prepare(t, dir), key: map[uuid.UUID]string{}}
+			s := &scene{T: t, dir: dir, jwtSecret: apptest.Prepare(t, dir)}
 			s.arguments = append([]string{"--data", dir, "--refresh-workers", "0"}, open(t)...)
 			test(s)
 		})
@@ -114,7 +115,7 @@ func (s *scene) wantVerified(more ...string) {
 func (s *scene) organization() uuid.UUID {
 	s.Helper()
 	id := uuid.New()
-	s.key[id] = s.server.APIKey(id, "worker")
+	s.keys.Store(id, s.server.APIKey(id, "worker"))
 	return id
 }
 
@@ -138,7 +139,8 @@ func (s *scene) user(organization uuid.UUID) string {
 
 func (s *scene) read(organization uuid.UUID, id string) apptest.Answer {
 	s.Helper()
-	return s.server.Do(apptest.Request{Method: http.MethodGet, Path: credentials + "/" + id + "/credentials", Key: s.key[organization]})
+	key, _ := s.keys.Load(organization)
+	return s.server.Do(apptest.Request{Method: http.MethodGet, Path: credentials + "/" + id + "/credentials", Key: key.(string)})
 }
 
 func (s *scene) wantData(organization uuid.UUID, id, label string) {
