@@ -75,6 +75,12 @@ func (t *tx) AppendAudit(records []store.AuditRecord, head store.AuditHead) erro
 	return nil
 }
 
+// The call that appends, and the one that notes uses as well.
+const (
+	callAppendAudit         = `SELECT strongroom.append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+	callAppendAuditWithUses = `SELECT strongroom.append_audit_with_uses($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+)
+
 // appendAudit makes one statement of all records and the head. They get their cursors in
 // their order.
 func appendAudit(records []store.AuditRecord, head store.AuditHead) statement {
@@ -89,7 +95,7 @@ func appendAudit(records []store.AuditRecord, head store.AuditHead) statement {
 		hashes[i], bodies[i], actions[i], outcomes[i] = r.Hash[:], string(r.Body), r.Index.Action, r.Index.Outcome
 		credentials[i], principals[i] = given(r.Index.CredentialID), given(r.Index.PrincipalID)
 	}
-	return sql(`SELECT strongroom.append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+	return sql(callAppendAudit,
 		head.Chain, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals,
 		head.Sequence, head.Hash, head.KeyID, head.Signature, head.UpdatedAt)
 }

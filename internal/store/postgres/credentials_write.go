@@ -161,7 +161,8 @@ func (t *tx) TouchCredential(organization, id uuid.UUID, at time.Time) error {
 	return nil
 }
 
-// queueTouches queues all uses as one statement, of each credential the last.
+// queueTouches queues all uses, of each credential the last: with the audit records where they
+// come last, and otherwise as a statement.
 func (t *tx) queueTouches() {
 	if len(t.touched) == 0 {
 		return
@@ -177,5 +178,10 @@ func (t *tx) queueTouches() {
 	for _, id := range slices.SortedFunc(maps.Keys(last), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) {
 		organizations, ids, times = append(organizations, last[id].organization), append(ids, id), append(times, last[id].at)
 	}
-	t.queue = append(t.queue, sql(`SELECT strongroom.touch_credentials($1, $2, $3)`, organizations, ids, times))
+	touches := sql(`SELECT strongroom.touch_credentials($1, $2, $3)`, organizations, ids, times)
+	if end := len(t.queue) - 1; end >= 0 && t.queue[end].text == callAppendAudit {
+		t.queue[end] = t.queue[end].with(callAppendAuditWithUses, touches)
+		return
+	}
+	t.queue = append(t.queue, touches)
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,11 @@ func sql(text string, args ...any) statement {
 		s.values[i], s.oids[i] = encode(arg)
 	}
 	return s
+}
+
+// with is a text that takes the parameters of both.
+func (s statement) with(text string, more statement) statement {
+	return statement{text: text, values: slices.Concat(s.values, more.values), oids: slices.Concat(s.oids, more.oids)}
 }
 
 // encode panics on a type that no caller has.

@@ -17,6 +17,34 @@ BEGIN
 END
 $$;
 
+-- One use after the other, by plans that are kept: it takes half the time that a join with
+-- what was sent takes, which is planned and made ready each time.
+CREATE OR REPLACE FUNCTION strongroom.touch_credentials(organizations uuid[], ids uuid[], times timestamptz[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  FOR i IN 1 .. cardinality(ids) LOOP
+    PERFORM FROM strongroom.credentials c
+      WHERE c.id = ids[i] AND c.organization_id = organizations[i] AND (c.last_used_at IS NULL OR c.last_used_at < times[i])
+      FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+      UPDATE strongroom.credentials c SET last_used_at = times[i] WHERE c.id = ids[i];
+    END IF;
+  END LOOP;
+END
+$$;
+
+-- Both in one call, so that a batch in which uses are noted is one statement, too.
+CREATE FUNCTION strongroom.append_audit_with_uses(of_chain uuid, sequences bigint[], times timestamptz[], organizations uuid[], hashes bytea[],
+  bodies text[], actions text[], outcomes text[], credentials uuid[], principals uuid[],
+  to_sequence bigint, to_hash bytea, by_key uuid, signed bytea, moved timestamptz,
+  organizations_used uuid[], used uuid[], used_at timestamptz[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM strongroom.append_audit(of_chain, sequences, times, organizations, hashes, bodies, actions, outcomes, credentials, principals,
+    to_sequence, to_hash, by_key, signed, moved);
+  PERFORM strongroom.touch_credentials(organizations_used, used, used_at);
+END
+$$;
+
 -- What key_with_credential answers, as three rows: for the server to make sixty columns ready
 -- takes longer than to look them up. Their fields are the tables' columns in their order, so
 -- that columns may be added and never moved or dropped. The other is for servers of the
