@@ -100,6 +100,7 @@ func TestAnSFTPServerThatAnswersOddly(t *testing.T) {
 		"to another request":                     {func(id uint32) []byte { return status(id+1, 0) }, probe.CodeProtocol, "cannot be read"},
 		"that nothing is kept for lack of space": {func(id uint32) []byte { return status(id, 14) }, probe.CodePermission, "no space left"},
 		"that the quota is used up":              {func(id uint32) []byte { return status(id, 15) }, probe.CodePermission, "no space left"},
+		"that it is the end":                     {func(id uint32) []byte { return status(id, 1) }, probe.CodeProtocol, "cannot be read"},
 		"that there is no such path":             {func(id uint32) []byte { return status(id, 10) }, probe.CodePermission, "no folder on the server"},
 		"that all is read-only":                  {func(id uint32) []byte { return status(id, 12) }, probe.CodePermission, "read-only"},
 		"with a handle that breaks off":          {func(id uint32) []byte { return message(messageHandle, status(id, 4)[5:9]...) }, probe.CodeProtocol, "cannot be read"},

@@ -31,7 +31,8 @@ type scene struct {
 	// arguments configure a process that has the database's root key.
 	arguments []string
 	server    *apptest.Process
-	// keys has an API key of each organization, by its UUID. Traffic goes on while organizations are made.
+	// keys has an API key of each organization, by its UUID. Organizations are made while
+	// traffic goes on.
 	keys sync.Map
 }
 

@@ -59,4 +59,8 @@ func TestWhatTheHotPathDoesIsOneRoundTripEach(t *testing.T) {
 			}
 		})
 	}
+	noted, err := db.SealedCredential(t.Context(), organization, c.ID)
+	if err != nil || noted.LastUsedAt == nil || !noted.LastUsedAt.Equal(moment) {
+		t.Errorf("the use with the events is noted at %v, %v; want %v", noted.LastUsedAt, err, moment)
+	}
 }

@@ -27,7 +27,7 @@ BEGIN
       WHERE c.id = ids[i] AND c.organization_id = organizations[i] AND (c.last_used_at IS NULL OR c.last_used_at < times[i])
       FOR NO KEY UPDATE SKIP LOCKED;
     IF FOUND THEN
-      UPDATE strongroom.credentials c SET last_used_at = times[i] WHERE c.id = ids[i];
+      UPDATE strongroom.credentials c SET last_used_at = times[i] WHERE c.id = ids[i] AND c.organization_id = organizations[i];
     END IF;
   END LOOP;
 END
