@@ -119,8 +119,9 @@ type Renewal struct {
 }
 
 // LastUsedPrecision is how far LastUsedAt may lag behind the last read. The audit
-// log has every read exactly; the metadata need not cost a write each time.
-const LastUsedPrecision = 15 * time.Minute
+// log has every read exactly; the metadata need not cost a write each time, which among
+// very many credentials is one to a page that nothing else has touched for long.
+const LastUsedPrecision = time.Hour
 
 // Page is a part of a list. Limit is 1 or more, Offset 0 or more.
 type Page struct {

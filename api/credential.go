@@ -20,7 +20,7 @@ type Credential struct {
 	Version         int64            `json:"version" doc:"Counts the secret data from 1; changes whenever the data does"`
 	ExpiresAt       *time.Time       `json:"expires_at" doc:"When the data (an access token, say) stops working, if known"`
 	Scopes          []string         `json:"scopes" nullable:"true"`
-	LastUsedAt      *time.Time       `json:"last_used_at" doc:"The last read, to a quarter of an hour; the audit log has every one exactly"`
+	LastUsedAt      *time.Time       `json:"last_used_at" doc:"The last read, to the hour; the audit log has every one exactly"`
 	LastCheckedAt   *time.Time       `json:"last_checked_at"`
 	LastCheck       *CredentialCheck `json:"last_check" doc:"What the last test found; null: there was none since the data was stored"`
 	LastRefreshedAt *time.Time       `json:"last_refreshed_at"`

@@ -307,7 +307,7 @@ func TestOneOfManyUpdatesWinsEachVersion(t *testing.T) {
 	}
 }
 
-func TestTheUseIsNotedOnceAMinute(t *testing.T) {
+func TestAUseIsNotedAgainAfterThePrecision(t *testing.T) {
 	s := setup(t)
 	c := s.create()
 	lastUsed := func() time.Time {
@@ -320,7 +320,7 @@ func TestTheUseIsNotedOnceAMinute(t *testing.T) {
 	first := lastUsed()
 	s.now = s.now.Add(strongroom.LastUsedPrecision - time.Second)
 	if again := lastUsed(); !again.Equal(first) {
-		t.Errorf("noted again after less than a minute: %v", again)
+		t.Errorf("noted again before LastUsedPrecision was over: %v", again)
 	}
 	s.now = s.now.Add(time.Second)
 	if later := lastUsed(); !later.Equal(s.now) {

@@ -167,10 +167,8 @@ func readUntil(b *testing.B, s *server, stock stocked, done func() bool) []float
 			var all []float64
 			var failed error
 			for !stop.Load() && failed == nil {
-				var left atomic.Int64
-				left.Store(1)
 				var took []float64
-				took, failed = s.reader(stock, &left)
+				took, failed = s.reader(newRequests(stock, 1))
 				all = append(all, took...)
 				<-time.After(readPace)
 			}

@@ -52,3 +52,20 @@ func (s *server) peakMemory() (int64, error) {
 	}
 	return 0, fmt.Errorf("the process's peak memory is not told here")
 }
+
+// hugePages tells how many huge pages the system has set aside, and how large they are; without
+// them every page of memory that is not in a cache of the processor's costs a look-up more.
+func hugePages() string {
+	number, size := "unknown", "unknown"
+	info, _ := os.ReadFile("/proc/meminfo") // where there is none, it is not known
+	for line := range strings.Lines(string(info)) {
+		name, value, _ := strings.Cut(line, ":")
+		switch name {
+		case "HugePages_Total":
+			number = strings.TrimSpace(value)
+		case "Hugepagesize":
+			size = strings.TrimSpace(value)
+		}
+	}
+	return number + " of " + size
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -163,20 +161,19 @@ func (g group) stop() (err error) {
 }
 
 func (g group) read(stock stocked, connections, n int) (measured, error) {
+	requests := newRequests(stock, n)
 	before, databaseBefore, err := g.cpu()
 	if err != nil {
 		return measured{}, err
 	}
 	began := time.Now()
-	var left atomic.Int64
-	left.Store(int64(n))
 	var mu sync.Mutex
 	var latencies []float64
 	var failed error
 	var readers sync.WaitGroup
 	for i := range connections {
 		readers.Go(func() {
-			took, err := g.servers[i%len(g.servers)].reader(stock, &left)
+			took, err := g.servers[i%len(g.servers)].reader(requests)
 			mu.Lock()
 			defer mu.Unlock()
 			latencies, failed = append(latencies, took...), errors.Join(failed, err)
@@ -223,9 +220,9 @@ func (g group) cpu() (servers, database time.Duration, err error) {
 	return servers, database, nil
 }
 
-// reader reads over one connection until none are left, and returns each one's latency.
-// It does little, for it shares the processors with what it measures.
-func (s *server) reader(stock stocked, left *atomic.Int64) ([]float64, error) {
+// reader reads over one connection until no requests are left, and returns each one's
+// latency. It does little, for it shares the processors with what it measures.
+func (s *server) reader(requests *requests) ([]float64, error) {
 	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		return nil, err
@@ -233,10 +230,7 @@ func (s *server) reader(stock stocked, left *atomic.Int64) ([]float64, error) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
 	var latencies []float64
-	var request []byte
-	for left.Add(-1) >= 0 {
-		i := rand.IntN(len(stock.ids))
-		request = fmt.Appendf(request[:0], "GET /api/integrations/credentials/%s/credentials HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\n\r\n", stock.ids[i], s.address, stock.key(i))
+	for request := requests.next(); request != nil; request = requests.next() {
 		began := time.Now()
 		if _, err := conn.Write(request); err != nil {
 			return latencies, err

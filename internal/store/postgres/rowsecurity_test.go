@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -143,6 +144,32 @@ func TestAQueryWithoutTheOrganizationGetsNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAKeyOpensWhatItsAccountsOrganizationHasAlone damages rows as no statement of the
+// server's can: what looks holders up is not held by row-level security.
+func TestAKeyOpensWhatItsAccountsOrganizationHasAlone(t *testing.T) {
+	cluster := postgrestest.New(t)
+	d := cluster.Database(t)
+	db := open(t, postgres.Options{URL: d.URL})
+	t.Cleanup(func() { _ = db.Close() })
+	_, hash := furnish(t, db)
+	other, _ := furnish(t, db)
+	others := newCredential(other)
+	write(t, db, func(tx store.Tx) error { return tx.CreateCredential(others, store.CredentialLimits{}) })
+
+	if holder, found, err := db.KeyAndCredential(t.Context(), hash, others.ID); err != nil || found != nil || holder.Hash != hash {
+		t.Errorf("another organization's credential: %v, %v, want the key alone", found, err)
+	}
+	for name, damage := range map[string]string{
+		"a key that is moved":              "UPDATE strongroom.api_keys SET organization_id = '%s'",
+		"and its account back to nobody's": "UPDATE strongroom.service_accounts SET organization_id = NULL",
+	} {
+		cluster.Server.Exec(t, d.Name, fmt.Sprintf(damage+" WHERE organization_id <> '%[1]s'", other))
+		if _, found, err := db.KeyAndCredential(t.Context(), hash, others.ID); !errors.Is(err, store.ErrNotFound) || found != nil {
+			t.Errorf("%s: %v, %v, want %v", name, found, err, store.ErrNotFound)
+		}
+	}
 }
 
 // TestTheServersRoleIsHeld asks PostgreSQL's catalog what was granted.
