@@ -11,7 +11,9 @@
 //	go run ./test/load -postgres     1 and 3 replicas on a PostgreSQL of its own, each against
 //	                                 as many of a bare program (bare_postgres.go)
 //	go run ./test/load -million      reads among a million credentials in a thousand
-//	                                 organizations against reads among a thousand
+//	                                 organizations against reads among a thousand, in as many
+//	                                 organizations and in one; over 1 connection, 8, and as
+//	                                 many as keep the machine at its limit
 //
 // It never fails on a figure: it prints them.
 package main

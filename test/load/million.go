@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	few     = 1_000
 	eachHas = 1_000
+	// fewest is how many reads are measured at least, however few connections there are.
+	fewest = 1_000
 	// limitSlower is a read among a million credentials as a ratio to one among a thousand.
 	limitSlower = 1.10
 	// warmUp is how many reads it takes until the processes of PostgreSQL have mapped nearly all
@@ -18,24 +19,29 @@ const (
 )
 
 // compareSizes measures reads at random over the credentials of many organizations against
-// reads over a thousand of one, on one server: of a caller by itself, of a few, and of as
-// many connections as it takes to keep the machine at its limit.
+// reads over a thousand, of as many organizations and of one, on one server: of a caller by
+// itself, of a few, and of as many connections as it takes to keep the machine at its limit.
 func compareSizes(ctx context.Context, organizations, rounds, connections, reads int) error {
 	return measureWith(ctx, func(h *harness) error {
 		binary, err := build(ctx, h.TempDir())
 		if err != nil {
 			return err
 		}
-		var sizes [2]size
 		cluster := newCluster(h)
-		for i, organizations := range []int{organizations, 1} {
-			if sizes[i], err = newSize(h, cluster, binary, organizations, connections); err != nil {
+		var sizes []*size
+		for _, s := range []size{
+			{organizations: organizations, each: eachHas},
+			{organizations: organizations, each: 1},
+			{organizations: 1, each: eachHas},
+		} {
+			if err := s.start(h, cluster, binary, connections); err != nil {
 				return err
 			}
+			sizes = append(sizes, &s)
 		}
 		fmt.Printf("huge pages that the system has for PostgreSQL's cache of 2 GB: %s\n", hugePages())
 		for _, n := range []int{1, 8, connections} {
-			if err := sizesInTurn(sizes, rounds, n, max(few, reads*n/connections)); err != nil {
+			if err := sizesInTurn(sizes, rounds, n, max(fewest, reads*n/connections)); err != nil {
 				return err
 			}
 		}
@@ -48,48 +54,65 @@ func compareSizes(ctx context.Context, organizations, rounds, connections, reads
 	})
 }
 
-// size is a database with so many credentials, and one replica on it.
+// size is a database with organizations that have as many credentials each, and one replica
+// on it.
 type size struct {
+	organizations, each int
 	group
 	stock stocked
+	took  []measured
 }
 
-func newSize(h *harness, cluster *postgrestest.Cluster, binary string, organizations, connections int) (size, error) {
-	o, err := newOnPostgres(h, cluster, binary, organizations, eachHas)
+func (s *size) start(h *harness, cluster *postgrestest.Cluster, binary string, connections int) error {
+	o, err := newOnPostgres(h, cluster, binary, s.organizations, s.each)
 	if err != nil {
-		return size{}, err
+		return err
 	}
-	g, err := o.service(1)
-	if err != nil {
-		return size{}, err
+	s.stock = o.stock
+	if s.group, err = o.service(1); err != nil {
+		return err
 	}
-	_, err = g.read(o.stock, connections, warmUp)
-	return size{g, o.stock}, err
+	_, err = s.read(s.stock, connections, warmUp)
+	return err
 }
 
-// sizesInTurn reads from the many and the few, which of them first by turns, and prints what
-// came of it.
-func sizesInTurn(sizes [2]size, rounds, connections, reads int) error {
-	var ofMean, ofMedian, cpu, mean, fewMean []float64
+// sizesInTurn reads from each, which of them first by turns, and prints the first as ratios
+// to the others.
+func sizesInTurn(sizes []*size, rounds, connections, reads int) error {
+	for _, s := range sizes {
+		s.took = nil
+	}
 	for i := range rounds {
-		var m [2]measured
-		for j := range m {
-			which := (i + j) % 2
-			var err error
-			if m[which], err = sizes[which].read(sizes[which].stock, connections, reads); err != nil {
+		for j := range sizes {
+			s := sizes[(i+j)%len(sizes)]
+			m, err := s.read(s.stock, connections, reads)
+			if err != nil {
 				return err
 			}
+			s.took = append(s.took, m)
+			fmt.Printf("%2d connections, round %2d, %7d credentials in %4d organizations: %6.0f reads/s, mean %5.2f ms, p50 %5.2f, %5.1f + %5.1f µs CPU\n",
+				connections, i+1, len(s.stock.ids), s.organizations, m.rate, m.mean, m.p50, m.cpu, m.database)
 		}
-		fmt.Printf("%d connections, round %d: of many %6.0f reads/s, mean %5.2f ms, p50 %5.2f, %5.1f + %5.1f µs CPU; of a thousand %6.0f, %5.2f, %5.2f, %5.1f + %5.1f\n", connections, i+1,
-			m[0].rate, m[0].mean, m[0].p50, m[0].cpu, m[0].database, m[1].rate, m[1].mean, m[1].p50, m[1].cpu, m[1].database)
-		ofMean, ofMedian = append(ofMean, m[0].mean/m[1].mean), append(ofMedian, m[0].p50/m[1].p50)
-		cpu = append(cpu, (m[0].cpu+m[0].database)/(m[1].cpu+m[1].database))
-		mean, fewMean = append(mean, m[0].mean), append(fewMean, m[1].mean)
 	}
-	fmt.Printf("\n%d connections, medians of %d rounds; a read among %d credentials takes %.2f ms on average, among a thousand %.2f ms, and %.2f of the CPU\n",
-		connections, rounds, len(sizes[0].stock.ids), median(mean), median(fewMean), median(cpu))
-	report("a read's time", median(ofMean), "of that among a thousand", limitSlower)
-	report("its median", median(ofMedian), "of that among a thousand", limitSlower)
+	fmt.Printf("\n%d connections, medians of %d rounds\n", connections, rounds)
+	for _, few := range sizes[1:] {
+		sizes[0].reportSlower(few)
+	}
 	fmt.Println()
 	return nil
+}
+
+// reportSlower prints what a read takes as ratios to what it takes of few.
+func (s *size) reportSlower(few *size) {
+	var ofMean, ofMedian, cpu, mean, fewMean []float64
+	for i, m := range s.took {
+		f := few.took[i]
+		ofMean, ofMedian = append(ofMean, m.mean/f.mean), append(ofMedian, m.p50/f.p50)
+		cpu = append(cpu, (m.cpu+m.database)/(f.cpu+f.database))
+		mean, fewMean = append(mean, m.mean), append(fewMean, f.mean)
+	}
+	fmt.Printf("a read among %d credentials in %d organizations takes %.2f ms on average; among %d in %d it takes %.2f ms; %.2f of its CPU\n",
+		len(s.stock.ids), s.organizations, median(mean), len(few.stock.ids), few.organizations, median(fewMean), median(cpu))
+	report("a read's time", median(ofMean), "of that", limitSlower)
+	report("its median", median(ofMedian), "of that", limitSlower)
 }
