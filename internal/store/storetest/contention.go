@@ -47,6 +47,26 @@ func testContention(t *testing.T, create func(t *testing.T) Opener) {
 			}
 			f.equal(f.sealed(c.OrganizationID, c.ID).Version, int64(versions+1))
 		},
+		"uses that are noted meanwhile take nothing from a change": func(f *fixture) {
+			const versions = 30
+			c := f.credential(f.organization())
+			organization, id := c.OrganizationID, c.ID
+			done := make(chan struct{})
+			var group sync.WaitGroup
+			for _, s := range []store.Store{f.Store, f.another()} {
+				group.Go(func() { f.use(s, organization, id, done) })
+			}
+			for range versions {
+				by := change(c)
+				f.write(func(tx store.Tx) error { return tx.UpdateCredential(organization, by) })
+				c = changed(c, by)
+			}
+			close(done)
+			group.Wait()
+			f.write(func(tx store.Tx) error { return tx.TouchCredential(organization, id, at(1_000_000)) })
+			c.LastUsedAt = pointer(at(1_000_000))
+			f.equal(f.sealed(organization, id), c)
+		},
 		"one name is given once": func(f *fixture) {
 			organization := f.organization()
 			errs := make([]error, contenders)
@@ -118,6 +138,22 @@ func testContention(t *testing.T, create func(t *testing.T) Opener) {
 			group.Wait()
 		},
 	})
+}
+
+// use notes one use of the credential after the other until done.
+func (f *fixture) use(s store.Store, organization, id uuid.UUID, done <-chan struct{}) {
+	for n := 1_000; ; n++ {
+		err := s.Write(f.Context(), func(tx store.Tx) error { return tx.TouchCredential(organization, id, at(n)) })
+		if err != nil {
+			f.Errorf("note a use: %v", err)
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
 }
 
 // readPairs lists until done and checks that both of the organization's credentials
