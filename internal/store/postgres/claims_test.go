@@ -15,7 +15,6 @@ import (
 func TestAClaimDoesNotGoThroughWhatItLeavesOut(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	organization, _ := furnish(t, db)
 	const due = 300
 	write(t, db, func(tx store.Tx) error {

@@ -33,12 +33,13 @@ func conform(t *testing.T, cluster *postgrestest.Cluster, d postgrestest.Databas
 	})
 }
 
-// open opens a database that must open. Who opens it closes it.
+// open opens a database that must open, and closes it when the test ends.
 func open(t *testing.T, o postgres.Options) *postgres.DB {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = db.Close() })
 	return db
 }

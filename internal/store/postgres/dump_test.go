@@ -52,7 +52,6 @@ func TestTheServersRoleDumpsNothing(t *testing.T) {
 		t.Errorf("opening says %v", err)
 	}
 	db := open(t, postgres.Options{URL: d.URL})
-	defer db.Close()
 	err := db.Dump(t.Context(), func(v store.DumpView) error {
 		for _, err := range v.Rows(store.TableNamed("credentials")) {
 			return err
@@ -76,7 +75,6 @@ func TestABackupRoleDumps(t *testing.T) {
 	cluster.Server.Exec(t, d.Name, "grant connect on database "+d.Name+" to "+login.Name+
 		"; grant usage on schema strongroom to "+login.Name+"; grant select on all tables in schema strongroom to "+login.Name)
 	db := open(t, postgres.Options{URL: cluster.URL(login, d.Name), Whole: true, ReadOnly: true})
-	defer db.Close()
 	if _, err := db.Installation(t.Context()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of an installation that is not there it says %v", err)
 	}

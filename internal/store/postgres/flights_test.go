@@ -16,7 +16,6 @@ func TestWhatTheHotPathDoesIsOneRoundTripEach(t *testing.T) {
 	d := cluster.Database(t)
 	proxy := postgrestest.NewProxy(t, cluster.Server.Host+":"+cluster.Server.Port)
 	db := open(t, postgres.Options{URL: postgrestest.Address(proxy.Address, cluster.Role, d.Name)})
-	t.Cleanup(func() { _ = db.Close() })
 	organization, hash := furnish(t, db)
 	c := newCredential(organization)
 	write(t, db, func(tx store.Tx) error { return tx.CreateCredential(c, store.CredentialLimits{}) })

@@ -66,7 +66,6 @@ func TestABinaryOneReleaseOlderWorksBesideTheNewerSchema(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	running := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = running.Close() })
 	before := newTenants(t, running, 1)
 	before.look(t, running) // PostgreSQL has planned it for the tables as they are
 	if _, err := postgres.MigrateWith(t.Context(), options(cluster, d), addition); err != nil {
@@ -74,7 +73,6 @@ func TestABinaryOneReleaseOlderWorksBesideTheNewerSchema(t *testing.T) {
 	}
 	before.look(t, running)
 	started := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = started.Close() })
 	for _, db := range []*postgres.DB{running, started} {
 		before.look(t, db)
 		newTenants(t, db, 1).look(t, db)
@@ -98,7 +96,6 @@ func TestABinaryThatIsTooOldSaysSo(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	running := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = running.Close() })
 	if _, err := postgres.MigrateWith(t.Context(), options(cluster, d), addition, another); err != nil {
 		t.Fatal(err)
 	}

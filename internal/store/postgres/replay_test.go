@@ -19,7 +19,6 @@ func crossed(t *testing.T, then func(tx store.Tx, own, other store.SealedCredent
 	t.Helper()
 	cluster := postgrestest.New(t)
 	db = open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	organization := uuid.New()
 	pair := [2]store.SealedCredential{newCredential(organization), newCredential(organization)}
 	write(t, db, func(tx store.Tx) error {
@@ -82,7 +81,6 @@ func TestAReplayThatIsAnsweredOtherwiseIsGivenUp(t *testing.T) {
 func TestARefusalByTheDatabaseIsNotForgotten(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	organization, _ := furnish(t, db)
 	c := newCredential(organization)
 	write(t, db, func(tx store.Tx) error { return tx.CreateCredential(c, store.CredentialLimits{}) })
@@ -100,7 +98,6 @@ func TestARefusalByTheDatabaseIsNotForgotten(t *testing.T) {
 func TestACancelledWriterFreesItsConnection(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL + "&pool_max_conns=2"})
-	t.Cleanup(func() { _ = db.Close() })
 	organization, _ := furnish(t, db)
 	c := newCredential(organization)
 	write(t, db, func(tx store.Tx) error { return tx.CreateCredential(c, store.CredentialLimits{}) })

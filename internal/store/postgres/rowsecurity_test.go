@@ -85,7 +85,6 @@ func write(t *testing.T, db store.Store, fn func(tx store.Tx) error) {
 func TestAQueryWithoutTheOrganizationGetsNothing(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	first, _ := furnish(t, db)
 	second, _ := furnish(t, db)
 	stranger := uuid.New()
@@ -152,7 +151,6 @@ func TestAKeyOpensWhatItsAccountsOrganizationHasAlone(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	db := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = db.Close() })
 	_, hash := furnish(t, db)
 	other, _ := furnish(t, db)
 	others := newCredential(other)
@@ -161,13 +159,14 @@ func TestAKeyOpensWhatItsAccountsOrganizationHasAlone(t *testing.T) {
 	if holder, found, err := db.KeyAndCredential(t.Context(), hash, others.ID); err != nil || found != nil || holder.Hash != hash {
 		t.Errorf("another organization's credential: %v, %v, want the key alone", found, err)
 	}
-	for name, damage := range map[string]string{
-		"a key that is moved":              "UPDATE strongroom.api_keys SET organization_id = '%s'",
-		"and its account back to nobody's": "UPDATE strongroom.service_accounts SET organization_id = NULL",
+	for _, damage := range []string{
+		"UPDATE strongroom.api_keys SET organization_id = '%s'",
+		"UPDATE strongroom.service_accounts SET organization_id = NULL",
 	} {
-		cluster.Server.Exec(t, d.Name, fmt.Sprintf(damage+" WHERE organization_id <> '%[1]s'", other))
+		text := fmt.Sprintf(damage+" WHERE organization_id <> '%[1]s'", other)
+		cluster.Server.Exec(t, d.Name, text)
 		if _, found, err := db.KeyAndCredential(t.Context(), hash, others.ID); !errors.Is(err, store.ErrNotFound) || found != nil {
-			t.Errorf("%s: %v, %v, want %v", name, found, err, store.ErrNotFound)
+			t.Errorf("after %s: %v, %v, want %v", text, found, err, store.ErrNotFound)
 		}
 	}
 }

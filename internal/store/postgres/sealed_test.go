@@ -60,7 +60,6 @@ func TestEveryColumnThatIsSealedIsResealed(t *testing.T) {
 func TestAServerOfTheVersionBeforeIsHeld(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	const (
 		newKey       = `INSERT INTO strongroom.organization_keys (organization_id, version, wrapped, root_fingerprint, created_at) VALUES ($1, $2, '', $3, now())`
 		newSigning   = `INSERT INTO strongroom.signing_keys (id, public, wrapped_private, created_at) VALUES ($1, '', '', now())`
@@ -96,7 +95,6 @@ func TestAServerOfTheVersionBeforeIsHeld(t *testing.T) {
 func TestOnlyTheTransactionsOrganizationIsErased(t *testing.T) {
 	cluster := postgrestest.New(t)
 	db := open(t, postgres.Options{URL: cluster.Database(t).URL})
-	t.Cleanup(func() { _ = db.Close() })
 	id, _ := furnish(t, db)
 	stranger := uuid.New()
 	for _, of := range []*uuid.UUID{nil, &stranger} {
@@ -114,7 +112,6 @@ func TestACountSeesWhatIsThere(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	db := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = db.Close() })
 	id, _ := furnish(t, db)
 	for _, table := range postgres.SealedTables() {
 		cluster.Server.Exec(t, d.Name, `UPDATE strongroom.`+table+` SET sealed = '\x01`+strings.Repeat("00", stored.SealedHeader-2)+`07ff'`)

@@ -80,7 +80,6 @@ func TestLookUpsShareFlights(t *testing.T) {
 	d := cluster.Database(t)
 	proxy := postgrestest.NewProxy(t, cluster.Server.Host+":"+cluster.Server.Port)
 	db := open(t, postgres.Options{URL: postgrestest.Address(proxy.Address, cluster.Role, d.Name)})
-	t.Cleanup(func() { _ = db.Close() })
 	const crowd = 30
 	all := newTenants(t, db, crowd)
 	release := lock(t, d.OwnerURL)
@@ -137,7 +136,6 @@ func TestLookUpsDoNotWaitForAFlightThatIsLate(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	db := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = db.Close() })
 	all := newTenants(t, db, 1)
 	release := lock(t, d.OwnerURL)
 	db.SetLateAfter(time.Millisecond)
@@ -157,7 +155,6 @@ func TestWhoFillsAFlightWaitsForNone(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	db := open(t, postgres.Options{URL: d.URL})
-	t.Cleanup(func() { _ = db.Close() })
 	all := newTenants(t, db, 1)
 	release := lock(t, d.OwnerURL)
 	db.SetLateAfter(time.Hour)
@@ -177,7 +174,6 @@ func TestALookUpWaitsForAFlightNoLongerThanForADatabase(t *testing.T) {
 	cluster := postgrestest.New(t)
 	d := cluster.Database(t)
 	db := open(t, postgres.Options{URL: d.URL, Patience: 100 * time.Millisecond})
-	t.Cleanup(func() { _ = db.Close() })
 	all := newTenants(t, db, 1)
 	release := lock(t, d.OwnerURL)
 	var looking sync.WaitGroup

@@ -41,6 +41,8 @@ BEGIN
 END
 $$;
 
+-- The row is locked, so that its place is its own until the end of the transaction: to search
+-- for it by its id again would find the same.
 CREATE OR REPLACE FUNCTION strongroom.touch_credentials(organizations uuid[], ids uuid[], times timestamptz[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
